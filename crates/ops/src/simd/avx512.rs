@@ -91,7 +91,11 @@ impl Arith for Avx512 {
         avx512!({
             let greater = _mm512_range_ps::<MAXIMUM_WITH_ITS_SIGN>(a, b);
             let unordered = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, b);
-            _mm512_castsi512_ps(_mm512_mask_set1_epi32(_mm512_castps_si512(greater), unordered, NAN_BITS as i32))
+            _mm512_castsi512_ps(_mm512_mask_set1_epi32(
+                _mm512_castps_si512(greater),
+                unordered,
+                NAN_BITS as i32,
+            ))
         })
     }
     #[inline(always)]

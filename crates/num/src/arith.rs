@@ -86,7 +86,12 @@ pub trait Arith {
 
     /// Runs `body` as the named function of `x`: the same operations, and a note for those who want to see the name.
     #[inline(always)]
-    fn function(&mut self, _name: &'static str, x: Self::F, body: impl FnOnce(&mut Self, Self::F) -> Self::F) -> Self::F
+    fn function(
+        &mut self,
+        _name: &'static str,
+        x: Self::F,
+        body: impl FnOnce(&mut Self, Self::F) -> Self::F,
+    ) -> Self::F
     where
         Self: Sized,
     {

@@ -68,13 +68,23 @@ impl Kind {
 
     /// The name that these leaves have under their tree's `top`, where the kind alone says how it is made.
     ///
-    /// `None` for tensors (dtype and element count are not known here) and pages (the words are not known here).
+    /// `None` for tensors (dtype and element count are not known here), pages (the words are not known here) and
+    /// pairs ([`Kind::name_of_pair`]).
     pub fn name(self, count: u64, top: Digest) -> Option<Digest> {
         match self {
             Kind::Run | Kind::Steps | Kind::Trace | Kind::Row | Kind::State | Kind::Totals | Kind::List => {
                 Some(merkle::list_root(count, top))
             }
             Kind::Segment | Kind::Step | Kind::Tensor | Kind::Page => None,
+        }
+    }
+
+    /// The name of two parts, if the kind is one of two parts (a step, a segment).
+    pub fn name_of_pair(self, first: Digest, second: Digest) -> Option<Digest> {
+        match self {
+            Kind::Step => Some(steps::step(second, first)),
+            Kind::Segment => Some(steps::segment(second, first)),
+            _ => None,
         }
     }
 }

@@ -95,7 +95,7 @@ impl Arith for Scalar {
     }
     #[inline(always)]
     fn imulhi(&mut self, a: u32, b: u32) -> u32 {
-        (u64::from(a) * u64::from(b) >> 32) as u32
+        ((u64::from(a) * u64::from(b)) >> 32) as u32
     }
     #[inline(always)]
     fn and(&mut self, a: u32, b: u32) -> u32 {

@@ -1,0 +1,155 @@
+//! The register tile: R rows of A by up to two vectors of rows of B, over a chunk of K.
+
+use super::BLOCK;
+use crate::simd::{Isa, Kernel, Vector};
+
+/// Vectors in a panel of B.
+pub(super) const PANEL_VECTORS: usize = 2;
+
+/// Panels of B that one tile can read.
+pub(super) const TILE_PANELS: usize = 4;
+
+/// Rows of B in a panel.
+pub(super) fn panel_width(isa: Isa) -> usize {
+    PANEL_VECTORS * isa.lanes()
+}
+
+/// Most rows of a tile: as many as leave registers for two vectors of B and a value of A (32 registers, or 16).
+pub(super) fn tile_rows(isa: Isa) -> usize {
+    match isa {
+        Isa::Scalar => 4,
+        Isa::Avx2 => 6,
+        Isa::Avx512 => 14,
+    }
+}
+
+/// Panels that a tile of `rows` rows takes at once. A processor adds to some eight registers before the first is ready
+/// again, so tiles of few rows are made wide.
+pub(super) fn tile_panels(rows: usize) -> usize {
+    match rows {
+        1 => 4,
+        2 | 3 => 2,
+        _ => 1,
+    }
+}
+
+/// One tile of C over one chunk of terms.
+pub(super) struct Tile<'t, 'c> {
+    /// Packed rows of A: a panel as wide as the tile has rows.
+    pub a: &'t [f32],
+    /// Packed panels of B, as many as are used.
+    pub b: [&'t [f32]; TILE_PANELS],
+    /// Floats between the terms of a panel of B.
+    pub b_stride: usize,
+    /// Rows of C.
+    pub rows: &'t mut [&'c mut [f32]],
+    /// First column of the tile in the rows.
+    pub column: usize,
+    /// Columns of the tile.
+    pub columns: usize,
+    /// Continue the totals that C holds.
+    pub continues: bool,
+}
+
+impl<'t, 'c> Tile<'t, 'c> {
+    /// Computes the tile with the smallest kernel that it fits.
+    #[inline(always)]
+    pub fn compute<V: Vector>(self, machine: V) {
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match self.rows.len() {
+                    $($rows => self.by_columns::<V, $rows>(machine),)*
+                    rows => unreachable!("a tile of {rows} rows"),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+
+    #[inline(always)]
+    fn by_columns<V: Vector, const R: usize>(self, machine: V) {
+        let vectors = self.columns.div_ceil(V::LANES);
+        match vectors {
+            1 => machine.call(Registers::<R, 1>(self)),
+            2 => machine.call(Registers::<R, 2>(self)),
+            4 if R <= 3 => machine.call(Registers::<R, 4>(self)),
+            8 if R == 1 => machine.call(Registers::<R, 8>(self)),
+            _ => unreachable!("a tile of {R} rows and {vectors} vectors"),
+        }
+    }
+}
+
+/// A tile of `R` rows and `N` vectors.
+struct Registers<'t, 'c, const R: usize, const N: usize>(Tile<'t, 'c>);
+
+impl<const R: usize, const N: usize> Kernel for Registers<'_, '_, R, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self, mut machine: V) {
+        let mut totals = if self.0.continues { self.load(machine) } else { [[machine.splat(0.0); N]; R] };
+        let terms = self.0.a.len() / R;
+        for start in (0..terms).step_by(BLOCK) {
+            let block = self.block(machine, start, terms.min(start + BLOCK));
+            for i in 0..R {
+                for j in 0..N {
+                    totals[i][j] = machine.add(totals[i][j], block[i][j]);
+                }
+            }
+        }
+        self.store(machine, totals);
+    }
+}
+
+impl<const R: usize, const N: usize> Registers<'_, '_, R, N> {
+    /// One block of the fold for every element of the tile.
+    #[inline(always)]
+    fn block<V: Vector>(&self, mut machine: V, start: usize, end: usize) -> [[V::F; N]; R] {
+        let mut sums = [[machine.splat(0.0); N]; R];
+        let tile = &self.0;
+        let stride = tile.b_stride;
+        let b = tile.b.map(|panel| panel.get(start * stride..).unwrap_or(&[]));
+        for (k, a) in tile.a[start * R..end * R].chunks_exact(R).enumerate() {
+            let mut right = [machine.splat(0.0); N];
+            for (j, right) in right.iter_mut().enumerate() {
+                let at = k * stride + j % PANEL_VECTORS * V::LANES;
+                *right = machine.load(&b[j / PANEL_VECTORS][at..]);
+            }
+            for (sums, &a) in sums.iter_mut().zip(a) {
+                let left = machine.splat(a);
+                for (sum, &right) in sums.iter_mut().zip(&right) {
+                    *sum = machine.fma(left, right, *sum);
+                }
+            }
+        }
+        sums
+    }
+
+    /// The totals that C holds.
+    #[inline(always)]
+    fn load<V: Vector>(&self, machine: V) -> [[V::F; N]; R] {
+        let mut totals = [[machine.splat(0.0); N]; R];
+        for (totals, row) in totals.iter_mut().zip(self.0.rows.iter()) {
+            let row = &row[self.0.column..self.0.column + self.0.columns];
+            for (total, part) in totals.iter_mut().zip(row.chunks(V::LANES)) {
+                *total = machine.load_part(part);
+            }
+        }
+        totals
+    }
+
+    /// Writes the totals to C: the only place where a tile leaves the registers.
+    #[inline(always)]
+    fn store<V: Vector>(&mut self, machine: V, totals: [[V::F; N]; R]) {
+        for (totals, row) in totals.iter().zip(self.0.rows.iter_mut()) {
+            let row = &mut row[self.0.column..self.0.column + self.0.columns];
+            for (&total, part) in totals.iter().zip(row.chunks_mut(V::LANES)) {
+                if part.len() == V::LANES {
+                    machine.store_canonical(part, total);
+                } else {
+                    machine.store_part_canonical(part, total);
+                }
+            }
+        }
+    }
+}

@@ -10,7 +10,6 @@
 
 use crate::{
     Canonical, DecodeError, Decoder, Digest, Encoder, Opening, OpeningError, Tag, Tree, hash, merkle,
-    merkle::height,
 };
 use rayon::prelude::*;
 
@@ -164,11 +163,6 @@ impl ElementOpening {
         let top = self.opening.top(page_count(count), page, page_digest(&self.page))?;
         merkle::same_root(self::root(dtype, count, top), root)?;
         Ok(self.page[element as usize % PAGE_WORDS])
-    }
-
-    /// The number of siblings that an opening in a tensor of `count` elements has.
-    pub const fn sibling_count(count: u64) -> u32 {
-        height(page_count(count))
     }
 }
 

@@ -1,10 +1,14 @@
 //! The opening of one leaf.
 //!
 //! ```text
-//! opening of l2:   siblings [ 0…0 (level 0), n0 (level 1) ]
+//!           top
+//!       n0       n1          opening of l1:  siblings [ l0 (level 0), n1 (level 1) ]
+//!     l0  l1   l2            opening of l2:  siblings [ n0 (level 1) ], for l3 is absent
 //! ```
+//!
+//! An opening is a batch opening of one leaf, byte for byte as far as the siblings go.
 
-use super::{HEIGHT_LIMIT, height, inner, list_root};
+use super::{HEIGHT_LIMIT, height, inner, list_root, width};
 use crate::{Canonical, DecodeError, Decoder, Digest, Encoder};
 
 /// Why an opening does not show what it should.
@@ -60,8 +64,7 @@ pub(crate) fn same_root(found: Digest, expected: Digest) -> Result<(), OpeningEr
     if found == expected { Ok(()) } else { Err(OpeningError::Root { found, expected }) }
 }
 
-/// The siblings of a leaf and of the nodes above it, from level 0 up: ⌈log2 count⌉ digests, absent ones included
-/// as zeros.
+/// The siblings of a leaf and of the nodes above it, from level 0 up, without those that the count says are absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// The siblings, from level 0 up.
@@ -77,15 +80,25 @@ impl Opening {
         if index >= count {
             return Err(OpeningError::Index { index, count });
         }
-        let expected = height(count) as usize;
+        let expected = Self::length(count, index);
         if self.siblings.len() != expected {
             return Err(OpeningError::Siblings { found: self.siblings.len(), expected });
         }
-        let join = |node, (level, &sibling): (usize, &Digest)| match index >> level & 1 {
-            0 => inner(node, sibling),
-            _ => inner(sibling, node),
-        };
-        Ok(self.siblings.iter().enumerate().fold(leaf, join))
+        let mut siblings = self.siblings.iter().copied();
+        let mut node = leaf;
+        for level in 0..height(count) {
+            let own = index >> level;
+            let present = own ^ 1 < width(count, level);
+            let sibling =
+                if present { siblings.next().expect("their number was checked") } else { Digest::ZERO };
+            node = if own & 1 == 0 { inner(node, sibling) } else { inner(sibling, node) };
+        }
+        Ok(node)
+    }
+
+    /// How many siblings the opening of leaf `index` of `count` has.
+    pub fn length(count: u64, index: u64) -> usize {
+        (0..height(count)).filter(|&level| (index >> level) ^ 1 < width(count, level)).count()
     }
 
     /// Checks that `leaf` is leaf `index` of the list of `count` leaves with this root.

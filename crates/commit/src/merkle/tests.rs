@@ -98,7 +98,8 @@ fn every_opening_verifies_and_every_tampered_one_is_refused() {
         for index in 0..count {
             let leaf = tree.node(0, index);
             let opening = tree.open(index).expect("inside");
-            assert_eq!(opening.siblings.len(), height(count) as usize);
+            assert_eq!(opening.siblings.len(), needed(count, &[index]));
+            assert_eq!(opening.siblings, tree.open_batch(&[index]).expect("inside").siblings);
             assert_eq!(opening.verify(root, count, index, leaf), Ok(()));
             assert_eq!(Opening::from_bytes(&opening.to_bytes()), Ok(opening.clone()));
             refuse_tampered(&opening, root, count, index, leaf);

@@ -73,7 +73,8 @@ impl Tree {
         if index >= self.count() {
             return Err(OpeningError::Index { index, count: self.count() });
         }
-        let siblings = (0..self.height()).map(|level| self.node(level, (index >> level) ^ 1)).collect();
+        let sibling = |level: u32| self.levels[level as usize].get((index >> level) as usize ^ 1).copied();
+        let siblings = (0..self.height()).filter_map(sibling).collect();
         Ok(Opening { siblings })
     }
 

@@ -110,7 +110,7 @@ pub(super) fn pack_right(
 }
 
 /// Packs one panel: `target[k·width + r] = matrix[rows.start + r, terms.start + k]`, and zeros for rows that there are not.
-pub(super) struct PackPanel<'a, 't> {
+pub(crate) struct PackPanel<'a, 't> {
     pub matrix: Matrix<'a>,
     pub rows: std::ops::Range<usize>,
     pub terms: std::ops::Range<usize>,

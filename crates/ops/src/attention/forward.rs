@@ -1,0 +1,173 @@
+//! The fast forward pass.
+//!
+//! A task is a block of queries of all heads that share a key head. It keeps the scores of its own rows only:
+//!
+//! ```text
+//! scores[r, j] = (q·k)·scale    register tiles, up to the diagonal
+//! scores[r, :] → m, e, l        a row at a time
+//! U[r, :] = Σ_j e·v             register tiles, one block of 256 keys after the other
+//! ```
+
+use rayon::prelude::*;
+
+use super::AttentionKernel;
+use super::pack::HeadRows;
+use super::scratch::Scratch;
+use super::softmax::softmax;
+use super::tile::{Scores, Taken, Target, Weighted, Weights, panel_keys, tile_rows};
+use crate::simd::{Isa, Kernel, Vector};
+use samebit_num::fold::BLOCK;
+
+/// Queries of a task; a multiple of every tile's rows.
+const QUERIES: usize = 48;
+
+/// Floats between rows of scores beyond their length, so that rows do not compete for the same sets of a cache.
+const ROW_GAP: usize = 16;
+
+/// Inputs q, k, v and outputs m, l, o of a launch.
+pub(super) fn forward(isa: Isa, kernel: &AttentionKernel, inputs: [&[f32]; 3], outputs: [&mut [f32]; 3]) {
+    let queries = kernel.time * kernel.heads;
+    let [m, l, o] = outputs;
+    m.par_chunks_mut(queries)
+        .zip(l.par_chunks_mut(queries))
+        .zip(o.par_chunks_mut(queries * kernel.head_size))
+        .enumerate()
+        .for_each(|(b, ((m, l), o))| {
+            kernel
+                .split_rows([m, l, o])
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(key_head, rows)| head(isa, kernel, kernel.operands(inputs, b, key_head), rows));
+        });
+}
+
+/// m, l and o of one query and all heads that share a key head.
+type Row<'o> = [&'o mut [f32]; 3];
+
+/// One key head of one sequence: packs its keys and values once, for all queries.
+fn head(isa: Isa, kernel: &AttentionKernel, [q, k, v]: [HeadRows<'_>; 3], mut rows: Vec<Row<'_>>) {
+    let mut packed = isa.run(PackKeys { time: kernel.time, k, v });
+    let PackedKeys { keys, values } = &mut packed;
+    rows.par_chunks_mut(QUERIES).enumerate().for_each(|(block, rows)| {
+        isa.run(QueryBlock { kernel, q, keys, values, first: block * QUERIES, rows });
+    });
+}
+
+/// Keys in panels, values in rows of whole vectors.
+struct PackedKeys {
+    keys: Scratch,
+    values: Scratch,
+}
+
+struct PackKeys<'a> {
+    time: usize,
+    k: HeadRows<'a>,
+    v: HeadRows<'a>,
+}
+
+impl Kernel for PackKeys<'_> {
+    type Output = PackedKeys;
+
+    #[inline(always)]
+    fn run<V: Vector>(self, machine: V) -> PackedKeys {
+        let size = self.k.size;
+        let columns = size.next_multiple_of(V::LANES);
+        let mut keys = Scratch::new(self.time.next_multiple_of(panel_keys::<V>()) * size);
+        let mut values = Scratch::new(self.time * columns);
+        self.k.pack_panels(machine, self.time, panel_keys::<V>(), &mut keys);
+        self.v.copy_rows(self.time, columns, &mut values);
+        PackedKeys { keys, values }
+    }
+}
+
+/// The queries from `first` on of all heads that share a key head.
+struct QueryBlock<'t, 'o> {
+    kernel: &'t AttentionKernel,
+    q: HeadRows<'t>,
+    keys: &'t [f32],
+    values: &'t [f32],
+    first: usize,
+    rows: &'t mut [Row<'o>],
+}
+
+impl Kernel for QueryBlock<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self, machine: V) {
+        let size = self.kernel.head_size;
+        let padded_rows = self.rows.len().next_multiple_of(tile_rows::<V>());
+        let columns = size.next_multiple_of(V::LANES);
+        let stride =
+            (self.first + self.rows.len()).next_multiple_of(panel_keys::<V>().max(ROW_GAP)) + ROW_GAP;
+        let mut queries = Scratch::new(padded_rows * size);
+        let mut scores = Scratch::new(padded_rows * stride);
+        let mut sums = Scratch::new(padded_rows * columns);
+        for member in 0..self.kernel.group {
+            let q = HeadRows { data: &self.q.data[member * size..], ..self.q }.from(self.first);
+            q.pack_panels(machine, self.rows.len(), tile_rows::<V>(), &mut queries);
+            self.score(machine, &queries, &mut scores, stride);
+            for (r, (row, scores)) in self.rows.iter_mut().zip(scores.chunks_exact_mut(stride)).enumerate() {
+                let (greatest, sum) = softmax(machine, scores, self.first + r + 1);
+                machine.store_part_canonical(&mut row[0][member..=member], machine.splat(greatest));
+                machine.store_part_canonical(&mut row[1][member..=member], machine.splat(sum));
+            }
+            self.weigh(machine, &scores, stride, &mut sums, columns);
+            self.divide(machine, member, &sums, columns);
+        }
+    }
+}
+
+impl QueryBlock<'_, '_> {
+    /// Scores of the block's rows, up to the diagonal and what a tile has beyond it.
+    #[inline(always)]
+    fn score<V: Vector>(&self, machine: V, queries: &[f32], scores: &mut [f32], stride: usize) {
+        let (size, tile) = (self.kernel.head_size, tile_rows::<V>());
+        let factor = f32::from_bits(self.kernel.scale);
+        for (panel, keys) in self.keys.chunks_exact(panel_keys::<V>() * size).enumerate() {
+            let first_key = panel * panel_keys::<V>();
+            for (index, rows) in queries.chunks_exact(tile * size).enumerate() {
+                let Some(beyond) = (self.first + (index + 1) * tile).checked_sub(first_key + 1) else {
+                    continue;
+                };
+                let target = &mut scores[index * tile * stride + first_key..];
+                let whole = beyond >= V::LANES;
+                Scores { rows, keys, factor, target, stride, whole }.compute(machine);
+            }
+            if first_key + panel_keys::<V>() >= self.first + self.rows.len() {
+                break;
+            }
+        }
+    }
+
+    /// U, block by block of the fold.
+    #[inline(always)]
+    fn weigh<V: Vector>(&self, machine: V, scores: &[f32], stride: usize, sums: &mut [f32], columns: usize) {
+        sums.fill(0.0);
+        let (tile, visible) = (tile_rows::<V>(), self.first + self.rows.len());
+        for (block, values) in self.values[..visible * columns].chunks(BLOCK * columns).enumerate() {
+            let first_key = block * BLOCK;
+            for (index, target) in sums.chunks_exact_mut(tile * columns).enumerate() {
+                let count = (self.first + index * tile + 1) as isize - first_key as isize;
+                let weights = Weights::Rows(&scores[index * tile * stride + first_key..], stride);
+                let (terms, taken, mode) = (values.len() / columns, Taken::First(count), Target::Total);
+                Weighted { weights, values, columns, terms, taken, mode, target }.compute(machine);
+            }
+        }
+    }
+
+    /// o = U / l.
+    #[inline(always)]
+    fn divide<V: Vector>(&mut self, mut machine: V, member: usize, sums: &[f32], columns: usize) {
+        let size = self.kernel.head_size;
+        for (row, sums) in self.rows.iter_mut().zip(sums.chunks_exact(columns)) {
+            let divisor = machine.splat(row[1][member]);
+            let output = &mut row[2][member * size..(member + 1) * size];
+            for (output, sums) in output.chunks_mut(V::LANES).zip(sums.chunks_exact(V::LANES)) {
+                let weighted = machine.load(sums);
+                let quotient = machine.div(weighted, divisor);
+                machine.store_part_canonical(output, quotient);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+use super::*;
+use crate::testing::{Values, bits, check_everywhere};
+use samebit_num::{Arith, Native, Soft};
+
+/// The operands of both passes: inputs, and the backward pass's m and l from the definition of the forward one.
+fn inputs<A: Arith<U = u32>>(
+    machine: &mut A,
+    kernel: &AttentionKernel,
+    values: &mut Values,
+) -> Vec<Vec<u32>> {
+    let forward = AttentionKernel { pass: Pass::Forward, ..kernel.clone() };
+    let (lengths, outputs) = forward.lengths();
+    let mut inputs: Vec<Vec<u32>> = lengths.iter().map(|&length| values.words(length)).collect();
+    if kernel.pass == Pass::Backward {
+        let mut outputs: Vec<Vec<u32>> = outputs.into_iter().map(|length| vec![0; length]).collect();
+        define(machine, &forward, &inputs, &mut outputs);
+        inputs.extend(outputs.into_iter().take(2));
+        inputs.push(values.words(inputs[3].len()));
+        inputs.push(values.words(inputs[0].len()));
+    }
+    inputs
+}
+
+fn define<A: Arith<U = u32>>(
+    machine: &mut A,
+    kernel: &AttentionKernel,
+    inputs: &[Vec<u32>],
+    outputs: &mut [Vec<u32>],
+) {
+    let inputs: Vec<&[u32]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<&mut [u32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    definition::run(machine, kernel, &inputs, &mut outputs);
+}
+
+/// Both passes of a shape equal their definition on every instruction set and number of threads.
+fn check<A: Arith<U = u32>>(machine: &mut A, shape: [usize; 5], values: &mut Values) {
+    let [batch, time, heads, group, head_size] = shape;
+    let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
+    for pass in [Pass::Forward, Pass::Backward] {
+        let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale };
+        let inputs = inputs(machine, &kernel, values);
+        let mut expected: Vec<Vec<u32>> =
+            kernel.lengths().1.into_iter().map(|length| vec![7; length]).collect();
+        define(machine, &kernel, &inputs, &mut expected);
+        let inputs: Vec<Vec<f32>> = inputs.iter().map(|words| bits(words)).collect();
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        check_everywhere(&format!("{kernel:?}"), &expected, |isa, outputs| {
+            attention(isa, &kernel, &inputs, outputs);
+        });
+    }
+}
+
+#[test]
+fn small_shapes_are_the_soft_definition() {
+    let mut values = Values::new(1);
+    for shape in [[1, 1, 1, 1, 1], [1, 7, 1, 1, 12], [2, 3, 4, 2, 5], [1, 19, 2, 1, 16], [1, 33, 3, 3, 3]] {
+        check(&mut Soft, shape, &mut values);
+    }
+}
+
+#[test]
+fn edge_values_are_the_soft_definition() {
+    for seed in 0..12 {
+        let mut values = Values::with_edges(seed, 4 << (seed % 4 * 2));
+        check(&mut Soft, [1, 21, 2, 2, 12], &mut values);
+        check(&mut Native, [1, 275, 2, 1, 4], &mut values);
+    }
+}
+
+#[test]
+fn head_sizes_and_lengths_of_every_kind() {
+    let mut values = Values::new(3);
+    for head_size in [1, 12, 15, 16, 17, 31, 48, 64, 80, 128, 256, 300] {
+        check(&mut Native, [1, 53, 2, 2, head_size], &mut values);
+    }
+    for time in [1, 2, 5, 6, 47, 48, 49, 64, 65, 95, 128, 255, 256, 257] {
+        check(&mut Native, [1, time, 1, 1, 20], &mut values);
+    }
+}
+
+/// Chunks of keys, blocks of queries that start within a block of x, and several blocks of each fold.
+#[test]
+fn folds_of_several_blocks() {
+    let mut values = Values::new(4);
+    for shape in
+        [[1, 600, 2, 2, 12], [2, 300, 4, 1, 8], [1, 130, 6, 3, 20], [1, 513, 3, 3, 4], [3, 90, 5, 5, 9]]
+    {
+        check(&mut Native, shape, &mut values);
+    }
+}
+
+#[test]
+fn random_shapes() {
+    let mut values = Values::with_edges(5, 5000);
+    for _ in 0..24 {
+        let mut below = |limit: usize| 1 + values.below(limit);
+        let (batch, time, key_heads, group, head_size) =
+            (below(2), below(280), below(2), below(3), below(40));
+        check(&mut Native, [batch, time, key_heads * group, group, head_size], &mut values);
+    }
+}
+
+/// An infinity in the future does not show in the past, and no NaN comes of it.
+#[test]
+fn the_future_never_shows() {
+    let shape = AttentionKernel {
+        pass: Pass::Forward,
+        batch: 1,
+        time: 100,
+        heads: 1,
+        group: 1,
+        head_size: 16,
+        scale: 0.25f32.to_bits(),
+    };
+    let mut values = Values::new(6);
+    let run = |poison: f32, inputs: &mut Vec<Vec<f32>>| {
+        for input in inputs.iter_mut() {
+            input[60 * 16..].fill(poison);
+        }
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        let mut outputs = [vec![0.0; 100], vec![0.0; 100], vec![0.0; 1600]];
+        let [m, l, o] = &mut outputs;
+        attention(Isa::detect(), &shape, &inputs, &mut [m, l, o]);
+        outputs[2][..60 * 16].to_vec()
+    };
+    let mut inputs: Vec<Vec<f32>> = (0..3).map(|_| bits(&values.words(1600))).collect();
+    let plain = run(0.0, &mut inputs);
+    let poisoned = run(f32::INFINITY, &mut inputs);
+    assert!(plain.iter().all(|value| value.is_finite()));
+    assert_eq!(plain, poisoned);
+}
+
+#[test]
+#[should_panic(expected = "do not fall into groups")]
+fn a_group_divides_the_heads() {
+    let pass = Pass::Forward;
+    let kernel = AttentionKernel { pass, batch: 1, time: 1, heads: 3, group: 2, head_size: 1, scale: 0 };
+    attention(Isa::Scalar, &kernel, &[], &mut []);
+}

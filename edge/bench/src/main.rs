@@ -1,2 +1,23 @@
-//! Skeleton.
-fn main() {}
+//! Side-by-side measurements of Samebit and its peers.
+//!
+//! ```text
+//! samebit-bench product [--rounds N] [--threads 1,2] [--shape MxNxK]     our product, crate gemm, crate faer
+//! ```
+mod product;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((command, rest)) if command == "product" => product::Settings::parse(rest).map(product::run),
+        _ => Err("hint: samebit-bench product [--rounds N] [--threads 1,2] [--shape MxNxK]".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -31,3 +31,4 @@ pub use canonical::{Canonical, DecodeError, Decoder, Encoder};
 pub use digest::{Digest, ParseDigestError, Tag, hash};
 pub use merkle::{BatchOpening, Opening, OpeningError, Tree};
 pub use sequence::{Kind, Leaves, Sequence, SequenceError};
+pub use tensor::DType;

@@ -4,3 +4,8 @@
 use alloy_sol_types::sol;
 
 sol!(NumProbe, "../../contracts/artifacts/NumProbe.json");
+sol!(
+    #[derive(Debug)]
+    Step,
+    "../../contracts/artifacts/Step.json"
+);

@@ -76,7 +76,8 @@ impl Evm {
 
     /// Deploys creation bytecode without constructor arguments.
     pub fn deploy(&mut self, bytecode: &Bytes) -> Result<Address, EvmError> {
-        let transaction = TxEnv::builder().kind(TxKind::Create).data(bytecode.clone()).gas_limit(TRANSACTION_GAS_CAP);
+        let transaction =
+            TxEnv::builder().kind(TxKind::Create).data(bytecode.clone()).gas_limit(TRANSACTION_GAS_CAP);
         let result = self.inner.transact_commit(transaction.build_fill()).map_err(refused)?;
         let created = result.created_address();
         succeeded(result)?;
@@ -100,7 +101,8 @@ impl Evm {
         gas_limit: u64,
     ) -> Result<Answer<C::Return>, EvmError> {
         let data = Bytes::from(call.abi_encode());
-        let transaction = TxEnv::builder().kind(TxKind::Call(to)).data(data).gas_limit(gas_limit).build_fill();
+        let transaction =
+            TxEnv::builder().kind(TxKind::Call(to)).data(data).gas_limit(gas_limit).build_fill();
         let result = self.inner.transact(transaction).map_err(refused)?.result;
         let (gas, floor) = (result.tx_gas_used(), result.gas().floor_gas());
         let output = succeeded(result)?;

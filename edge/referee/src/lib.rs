@@ -19,5 +19,6 @@
 mod contracts;
 mod evm;
 
-pub use contracts::NumProbe;
+pub use contracts::Step::{Place, TensorOpening, Witness};
+pub use contracts::{NumProbe, Step};
 pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};

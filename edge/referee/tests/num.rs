@@ -23,7 +23,13 @@ fn f(bits: u32) -> f32 {
 fn max(a: u32, b: u32) -> u32 {
     match (f(a).is_nan() || f(b).is_nan(), f(a).total_cmp(&f(b)).is_ge()) {
         (true, _) => NAN,
-        (false, greater) => if greater { a } else { b },
+        (false, greater) => {
+            if greater {
+                a
+            } else {
+                b
+            }
+        }
     }
 }
 
@@ -36,7 +42,12 @@ const OPERATIONS: [Operation; 34] = [
     Operation { code: 0x01, name: "add", float: true, processor: |a, b, _| (f(a) + f(b)).to_bits() },
     Operation { code: 0x02, name: "sub", float: true, processor: |a, b, _| (f(a) - f(b)).to_bits() },
     Operation { code: 0x03, name: "mul", float: true, processor: |a, b, _| (f(a) * f(b)).to_bits() },
-    Operation { code: 0x04, name: "fma", float: true, processor: |a, b, c| f(a).mul_add(f(b), f(c)).to_bits() },
+    Operation {
+        code: 0x04,
+        name: "fma",
+        float: true,
+        processor: |a, b, c| f(a).mul_add(f(b), f(c)).to_bits(),
+    },
     Operation { code: 0x05, name: "div", float: true, processor: |a, b, _| (f(a) / f(b)).to_bits() },
     Operation { code: 0x06, name: "sqrt", float: true, processor: |a, _, _| f(a).sqrt().to_bits() },
     Operation { code: 0x07, name: "neg", float: true, processor: |a, _, _| a ^ 0x8000_0000 },
@@ -50,7 +61,12 @@ const OPERATIONS: [Operation; 34] = [
     Operation { code: 0x10, name: "iadd", float: false, processor: |a, b, _| a.wrapping_add(b) },
     Operation { code: 0x11, name: "isub", float: false, processor: |a, b, _| a.wrapping_sub(b) },
     Operation { code: 0x12, name: "imul", float: false, processor: |a, b, _| a.wrapping_mul(b) },
-    Operation { code: 0x13, name: "imulhi", float: false, processor: |a, b, _| (u64::from(a) * u64::from(b) >> 32) as u32 },
+    Operation {
+        code: 0x13,
+        name: "imulhi",
+        float: false,
+        processor: |a, b, _| (u64::from(a) * u64::from(b) >> 32) as u32,
+    },
     Operation { code: 0x14, name: "and", float: false, processor: |a, b, _| a & b },
     Operation { code: 0x15, name: "or", float: false, processor: |a, b, _| a | b },
     Operation { code: 0x16, name: "xor", float: false, processor: |a, b, _| a ^ b },
@@ -85,7 +101,11 @@ fn compare(evm: &mut Evm, probe: Address, operation: &Operation, cases: &[[u32; 
         let expected = (operation.processor)(case[0], case[1], case[2]);
         let (got, expected) =
             if operation.float { (canonical(result), canonical(expected)) } else { (result, expected) };
-        assert_eq!(got, expected, "{} of {case:08x?}: contract {got:08x}, processor {expected:08x}", operation.name);
+        assert_eq!(
+            got, expected,
+            "{} of {case:08x?}: contract {got:08x}, processor {expected:08x}",
+            operation.name
+        );
     }
 }
 
@@ -118,7 +138,8 @@ fn every_operation_on_hard_cases() {
     let cases: Vec<[u32; 3]> = (0..HARD_CASES).map(|_| random.hard_case()).collect();
     for operation in &OPERATIONS {
         // Integer operations have no hard cases; a tenth is enough for them.
-        let count = if matches!(operation.code, 0x01..=0x06 | 0x22 | 0x23) { HARD_CASES } else { HARD_CASES / 10 };
+        let count =
+            if matches!(operation.code, 0x01..=0x06 | 0x22 | 0x23) { HARD_CASES } else { HARD_CASES / 10 };
         compare(&mut evm, probe, operation, &cases[..count]);
     }
 }

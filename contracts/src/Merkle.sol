@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title How a value gets a name (docs/spec/commitment.md): SHA-256 with a one-byte tag before every preimage
+/// @dev Every opening is a batch opening; one leaf is a batch of one. A node whose neighbour is among the leaves, or is
+/// absent by the count, needs no sibling; the others are listed by level, then by index.
+library Merkle {
+    /// @notice The leaves of a batch must rise.
+    error LeavesOutOfOrder(uint256 previous, uint256 next);
+    /// @notice A batch without leaves shows nothing.
+    error NoLeaf();
+    /// @notice The leaf is beyond the end.
+    error LeafBeyondEnd(uint256 index, uint256 count);
+    /// @notice Count and leaves ask for `expected` siblings, or for more than were given.
+    error WrongSiblingCount(uint256 given, uint256 expected);
+    /// @notice The leaves and siblings lead to another root.
+    error WrongRoot(bytes32 found, bytes32 expected);
+    /// @notice The SHA-256 precompile did not answer, for lack of gas.
+    error HashFailed();
+
+    uint256 internal constant TAG_PAGE = 0x00;
+    uint256 internal constant TAG_INNER = 0x01;
+    uint256 internal constant TAG_LIST = 0x02;
+    uint256 internal constant TAG_TENSOR = 0x03;
+    uint256 internal constant TAG_NODE = 0x05;
+    uint256 internal constant TAG_TOTAL = 0x09;
+
+    /// @dev hash(tag, bytes at `cursor`). The byte before `cursor` is borrowed for the tag and given back.
+    function tagged(uint256 tag, uint256 cursor, uint256 length) internal view returns (bytes32 digest) {
+        bool failed;
+        assembly ("memory-safe") {
+            let word := sub(cursor, 32)
+            let saved := mload(word)
+            mstore8(sub(cursor, 1), tag)
+            failed := iszero(staticcall(gas(), 2, sub(cursor, 1), add(length, 1), 0, 32))
+            failed := or(failed, xor(returndatasize(), 32))
+            mstore(word, saved)
+            digest := mload(0)
+        }
+        if (failed) revert HashFailed();
+    }
+
+    /// @dev The digest of a node with these halves.
+    function inner(bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
+        bool failed;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, TAG_INNER)
+            mstore(add(free, 1), left)
+            mstore(add(free, 33), right)
+            failed := iszero(staticcall(gas(), 2, free, 65, 0, 32))
+            failed := or(failed, xor(returndatasize(), 32))
+            digest := mload(0)
+        }
+        if (failed) revert HashFailed();
+    }
+
+    /// @dev The name of a list of `count` leaves.
+    function listRoot(uint256 count, bytes32 top) internal view returns (bytes32) {
+        return _hash(abi.encodePacked(uint8(TAG_LIST), uint64(count), top));
+    }
+
+    /// @dev The name of a tensor of `count` elements.
+    function tensorRoot(uint256 dtype, uint256 count, bytes32 top) internal view returns (bytes32) {
+        return _hash(abi.encodePacked(uint8(TAG_TENSOR), uint8(dtype), uint64(count), top));
+    }
+
+    /// @dev Refuses unless the leaves are leaves of the list of `count` leaves with this root. Both arrays are used up.
+    function check(
+        bytes32 root,
+        uint256 count,
+        uint256[] memory indices,
+        bytes32[] memory leaves,
+        bytes32[] calldata siblings
+    ) internal view {
+        bytes32 found = listRoot(count, topOf(count, indices, leaves, siblings));
+        if (found != root) revert WrongRoot(found, root);
+    }
+
+    /// @dev The top to which the leaves (`indices` rising) lead in a tree over `count` leaves. Both arrays are used up.
+    function topOf(uint256 count, uint256[] memory indices, bytes32[] memory leaves, bytes32[] calldata siblings)
+        internal
+        view
+        returns (bytes32)
+    {
+        _checkOrder(count, indices);
+        unchecked {
+            uint256 length = indices.length;
+            uint256 taken;
+            for (uint256 width = count; width > 1; width = (width + 1) >> 1) {
+                uint256 above;
+                for (uint256 i = 0; i < length; above++) {
+                    uint256 index = indices[i];
+                    bytes32 node = leaves[i++];
+                    bytes32 other;
+                    if (i < length && indices[i] == index ^ 1) {
+                        other = leaves[i++];
+                    } else if (index ^ 1 < width) {
+                        if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
+                        other = siblings[taken++];
+                    }
+                    indices[above] = index >> 1;
+                    leaves[above] = index & 1 == 0 ? inner(node, other) : inner(other, node);
+                }
+                length = above;
+            }
+            if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
+        }
+        return leaves[0];
+    }
+
+    function _checkOrder(uint256 count, uint256[] memory indices) private pure {
+        if (indices.length == 0) revert NoLeaf();
+        for (uint256 i = 1; i < indices.length; i++) {
+            if (indices[i - 1] >= indices[i]) revert LeavesOutOfOrder(indices[i - 1], indices[i]);
+        }
+        uint256 last = indices[indices.length - 1];
+        if (last >= count) revert LeafBeyondEnd(last, count);
+    }
+
+    function _hash(bytes memory preimage) private view returns (bytes32 digest) {
+        bool failed;
+        assembly ("memory-safe") {
+            failed := iszero(staticcall(gas(), 2, add(preimage, 32), mload(preimage), 0, 32))
+            failed := or(failed, xor(returndatasize(), 32))
+            digest := mload(0)
+        }
+        if (failed) revert HashFailed();
+    }
+}

@@ -20,9 +20,12 @@
 
 mod arith;
 mod code;
+pub mod fold;
+pub mod functions;
 mod interpreter;
 mod native;
 mod op;
+pub mod philox;
 mod recorder;
 mod soft;
 mod word;

@@ -1,5 +1,12 @@
 //! A copy with the dimensions in another order.
 
+pub mod definition;
+mod fast;
+#[cfg(test)]
+mod tests;
+
+pub use fast::permute;
+
 /// out\[i_0, …\] = x at Σ i_d · strides\[d\]. Input: x; output: `shape`, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermuteKernel {

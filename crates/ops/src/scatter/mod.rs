@@ -1,5 +1,12 @@
 //! Ordered sums of the rows that share a key: the gradient of an embedding.
 
+pub mod definition;
+mod fast;
+#[cfg(test)]
+mod tests;
+
+pub use fast::scatter;
+
 /// out\[v, c\] = ordered sum over n in 0..rows, with the predicate keys\[n\] = v, of x\[n, c\]. Inputs: keys (u32, \[rows\]) and x (\[rows,
 /// columns\]); output: \[count, columns\].
 #[derive(Clone, Debug, PartialEq)]

@@ -80,6 +80,7 @@ pub trait Arith {
     /// The float with these bits.
     fn float(&mut self, a: Self::U) -> Self::F;
     /// The signed integer a, rounded to nearest even.
+    #[allow(clippy::wrong_self_convention, reason = "the machine is the receiver, not the value")]
     fn from_int(&mut self, a: Self::U) -> Self::F;
     /// a rounded to nearest even as a signed integer; 0x80000000 for NaN and outside [−2^31, 2^31).
     fn to_int(&mut self, a: Self::F) -> Self::U;

@@ -28,6 +28,7 @@ mod op;
 pub mod philox;
 mod recorder;
 mod soft;
+pub mod vectors;
 mod word;
 
 pub use arith::Arith;

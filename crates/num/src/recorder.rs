@@ -182,7 +182,7 @@ impl Recorder {
             let operations = call.body.clone().filter(|&entry| self.entries[entry as usize].group() == 2);
             let mut body = operations.filter_map(|entry| register_of.get(&entry).copied());
             let first = body.next()?;
-            let last = body.last().unwrap_or(first);
+            let last = body.next_back().unwrap_or(first);
             let argument = *register_of.get(&call.argument)?;
             let result = *register_of.get(&call.result)?;
             let inside = first..last;

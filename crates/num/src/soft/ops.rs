@@ -89,7 +89,7 @@ fn quotient(a: Finite, b: Finite) -> u32 {
         (dividend, divisor) => {
             let dividend = u128::from(dividend) << QUOTIENT_BITS;
             let divisor = u128::from(divisor);
-            let sticky = u128::from(dividend % divisor != 0);
+            let sticky = u128::from(!dividend.is_multiple_of(divisor));
             round_pack(Exact {
                 negative,
                 significand: (dividend / divisor) << 1 | sticky,

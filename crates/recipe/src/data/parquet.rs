@@ -1,0 +1,93 @@
+//! Documents of a Parquet file: one column of text, row by row.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::schema::types::Type;
+
+use crate::error::{Error, Result};
+
+/// Gives each row's text to `push`, in order; a null is an empty document.
+///
+/// The library panics on some damaged files. What a stranger's file does must not end the process, so a panic becomes an error;
+/// nothing that it may have left half-done is used afterwards.
+pub(super) fn read(file: &Path, column: &str, push: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read_rows(file, column, push))).unwrap_or_else(
+        |_| {
+            Err(Error::Data {
+                file: file.to_owned(),
+                place: "contents".into(),
+                reason: "the file is damaged".into(),
+                hint: "write the file again with a current Parquet library".into(),
+            })
+        },
+    )
+}
+
+fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
+    let opened = std::fs::File::open(file).map_err(|source| Error::Read {
+        file: file.to_owned(),
+        source,
+        hint: "check the data set's path".into(),
+    })?;
+    let reader = SerializedFileReader::new(opened).map_err(|error| malformed(file, "header", &error))?;
+    let projection = project(file, column, reader.metadata().file_metadata().schema())?;
+    let rows = reader.get_row_iter(Some(projection)).map_err(|error| malformed(file, "schema", &error))?;
+    for (number, row) in rows.enumerate() {
+        let row = row.map_err(|error| malformed(file, &format!("row {number}"), &error))?;
+        match row.into_columns().into_iter().next().map(|(_, field)| field) {
+            Some(Field::Str(text)) => push(text.into_bytes())?,
+            Some(Field::Bytes(bytes)) => push(bytes.data().to_vec())?,
+            Some(Field::Null) | None => {}
+            Some(other) => {
+                return Err(Error::Data {
+                    file: file.to_owned(),
+                    place: format!("row {number}"),
+                    reason: format!("`{column}` is not a text but {other}"),
+                    hint: "name a column of text with `field:` of the data set".into(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The schema with only the wanted column.
+fn project(file: &Path, column: &str, schema: &Type) -> Result<Type> {
+    let data_error = |reason: String| Error::Data {
+        file: file.to_owned(),
+        place: "schema".into(),
+        reason,
+        hint: "name a column of text with `field:` of the data set".into(),
+    };
+    let Some(found) = schema.get_fields().iter().find(|field| field.name() == column) else {
+        let names: Vec<&str> = schema.get_fields().iter().map(|field| field.name()).take(16).collect();
+        return Err(data_error(format!("no column `{column}`; it has {}", names.join(", "))));
+    };
+    let info = found.get_basic_info();
+    let text = found.is_primitive()
+        && found.get_physical_type() == PhysicalType::BYTE_ARRAY
+        && (matches!(info.logical_type_ref(), Some(LogicalType::String))
+            || matches!(info.converted_type(), ConvertedType::UTF8 | ConvertedType::NONE));
+    if !text {
+        return Err(data_error(format!("column `{column}` is not a text")));
+    }
+    Type::group_type_builder(schema.name())
+        .with_fields(vec![Arc::clone(found)])
+        .build()
+        .map_err(|error| malformed(file, "schema", &error))
+}
+
+fn malformed(file: &Path, place: &str, error: &ParquetError) -> Error {
+    let text = error.to_string();
+    let hint = if text.contains("feature") {
+        "write the file with Snappy, gzip, LZ4 or no compression"
+    } else {
+        "write the file again with a current Parquet library"
+    };
+    Error::Data { file: file.to_owned(), place: place.into(), reason: text, hint: hint.into() }
+}

@@ -147,6 +147,21 @@ impl Index {
         })
     }
 
+    /// Gives other ids to the integer nodes of the map.
+    pub(crate) fn renumber(&mut self, ids: &impl Fn(u32) -> u32) {
+        for (_, atom) in &mut self.terms {
+            match atom {
+                Atom::Div(_, inner) | Atom::Mod(_, inner) => inner.renumber(ids),
+                Atom::Element(node, inner) => {
+                    *node = ids(*node);
+                    inner.renumber(ids);
+                }
+                Atom::Coord(_) | Atom::Fold | Atom::Row | Atom::Step => {}
+            }
+        }
+        assert!(self.terms.windows(2).all(|pair| pair[0].1 < pair[1].1), "ids keep their order");
+    }
+
     /// The map's value at `at`; `element` reads an integer tensor and gives 0 beyond its end.
     pub fn eval(&self, at: &Point<'_>, element: &dyn Fn(u32, u64) -> u32) -> u64 {
         self.terms.iter().fold(self.constant, |sum, (coefficient, atom)| {

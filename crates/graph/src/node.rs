@@ -154,6 +154,39 @@ impl Node {
         found
     }
 
+    /// The node with other ids for the outer nodes that it reads.
+    ///
+    /// # Panics
+    /// If `ids` does not keep the order of ids: the canonical form of index maps depends on it.
+    pub fn renumbered(mut self, ids: &impl Fn(NodeId) -> NodeId) -> Node {
+        self.renumber(ids);
+        self
+    }
+
+    fn renumber(&mut self, ids: &impl Fn(NodeId) -> NodeId) {
+        let inputs = match &mut self.kind {
+            Kind::State(_) | Kind::Table(_) => return,
+            Kind::Composite { body, .. } => return body.iter_mut().for_each(|node| node.renumber(ids)),
+            Kind::Map { inputs, .. } => inputs,
+            Kind::Fold(fold) => {
+                if let Some(predicate) = &mut fold.predicate {
+                    predicate.left.renumber(ids);
+                    predicate.right.renumber(ids);
+                }
+                &mut fold.inputs
+            }
+        };
+        for input in inputs {
+            match input {
+                Input::Outer(node, index) => {
+                    *node = ids(*node);
+                    index.renumber(ids);
+                }
+                Input::Body(_, index) | Input::Value(index) => index.renumber(ids),
+            }
+        }
+    }
+
     fn collect_reads(&self, found: &mut Vec<NodeId>) {
         for input in self.inputs() {
             if let Input::Outer(node, _) = input {

@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 /// NaN that an operation makes is 0x7fc00000.
 /// @dev A finite value is mantissa · 2^(exponent − 150) with a mantissa below 2^24 and an exponent of at least 1, so that
 /// subnormals need no path of their own. Every operation forms its exact result, or one with a sticky last bit, as an
-/// integer of at most 231 bits and rounds it once in `_round`. Operands must have no bit above bit 31.
+/// integer of at most 103 bits and rounds it once in `_round`. Operands must have no bit above bit 31.
 library Num {
     uint256 internal constant NAN = 0x7fc00000;
     uint256 internal constant INFINITY = 0x7f800000;
@@ -27,21 +27,22 @@ library Num {
             exponent := and(shr(23, b), 0xff)
             let mb := or(and(b, 0x7fffff), shl(23, iszero(iszero(exponent))))
             exponent := add(exponent, iszero(exponent))
-            // The greater exponent's mantissa moves up. Past 180 bits the other is only a sticky bit.
+            // The greater exponent's mantissa moves up. Past 54 places, unless it is zero, the other is
+            // below 2^-6 of the last place of the result, and a sticky bit stands for it.
             switch slt(ea, exponent)
             case 0 {
                 let d := sub(ea, exponent)
-                if gt(d, 180) {
-                    d := 180
+                if and(gt(d, 54), gt(ma, 0)) {
+                    d := 54
                     mb := iszero(iszero(mb))
-                    exponent := sub(ea, 180)
+                    exponent := sub(ea, 54)
                 }
                 ma := shl(d, ma)
             }
             default {
                 let d := sub(exponent, ea)
-                if gt(d, 180) {
-                    d := 180
+                if and(gt(d, 54), gt(mb, 0)) {
+                    d := 54
                     ma := iszero(iszero(ma))
                 }
                 mb := shl(d, mb)
@@ -111,17 +112,17 @@ library Num {
                 switch slt(ea, exponent)
                 case 0 {
                     let d := sub(ea, exponent)
-                    if gt(d, 180) {
-                        d := 180
+                    if and(gt(d, 54), gt(magnitude, 0)) {
+                        d := 54
                         mc := iszero(iszero(mc))
-                        exponent := sub(ea, 180)
+                        exponent := sub(ea, 54)
                     }
                     magnitude := shl(d, magnitude)
                 }
                 default {
                     let d := sub(exponent, ea)
-                    if gt(d, 180) {
-                        d := 180
+                    if and(gt(d, 54), gt(mc, 0)) {
+                        d := 54
                         magnitude := iszero(iszero(magnitude))
                     }
                     mc := shl(d, mc)
@@ -273,7 +274,7 @@ library Num {
         return isNan(a) ? NAN : a;
     }
 
-    /// @dev The value sign, magnitude · 2^(exponent − 150), rounded to binary32. The magnitude is below 2^231; the exponent is
+    /// @dev The value sign, magnitude · 2^(exponent − 150), rounded to binary32. The magnitude is below 2^104; the exponent is
     /// signed. A zero keeps its sign; too great a magnitude is an infinity.
     function _round(uint256 sign, uint256 magnitude, uint256 exponent) private pure returns (uint256 r) {
         assembly ("memory-safe") {
@@ -281,8 +282,7 @@ library Num {
             if magnitude {
                 // 24 bits of room: the shift below is then always to the right.
                 let m := shl(24, magnitude)
-                let s := shl(7, lt(0xffffffffffffffffffffffffffffffff, m))
-                s := or(s, shl(6, lt(0xffffffffffffffff, shr(s, m))))
+                let s := shl(6, lt(0xffffffffffffffff, m))
                 s := or(s, shl(5, lt(0xffffffff, shr(s, m))))
                 s := or(s, shl(4, lt(0xffff, shr(s, m))))
                 s := or(s, shl(3, lt(0xff, shr(s, m))))

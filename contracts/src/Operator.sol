@@ -54,8 +54,8 @@ library Operator {
         uint256 cursor;
     }
 
-    /// @dev An input, or a side of a predicate: an index map and what is read there. With `stride` known, the index of term k
-    /// is `first + stride · (k − first term)`; `nested` maps are evaluated for every term.
+    /// @dev An input, or a side of a predicate: an index map and what is read there. The index of the block's term k is
+    /// `first + stride · k`, unless `nested`: then the map is evaluated for every term.
     struct Slot {
         uint256 kind;
         uint256 map;
@@ -65,15 +65,19 @@ library Operator {
         Tensors.Opened tensor;
     }
 
-    /// @dev What makes a term: inputs, the program on them, and the predicate that may cut it (relation 0: none).
-    struct Term {
+    /// @dev Inputs and the scalar program on them. `registers` has room for all its registers.
+    struct Program {
         Slot[] inputs;
         uint256 code;
         uint256 instructions;
         uint256 registers;
-        uint256 relation;
-        Slot left;
-        Slot right;
+    }
+
+    /// @dev A block of a fold: its first term, the number of terms, and a bit for each that the predicate keeps.
+    struct Block {
+        uint256 start;
+        uint256 terms;
+        uint256 kept;
     }
 
     /// @dev The header of the node at cursor `cursor`.
@@ -141,11 +145,15 @@ library Operator {
     }
 
     /// @dev The element of a map at `point`.
-    function mapElement(Header memory node, Index.Point memory point) internal pure returns (uint256 word) {
-        Term memory term;
-        _readProgram(term, node.cursor, point);
-        _fill(term, 0, point);
-        return canonical(node.dtype, Scalar.run(term.code, term.instructions, term.registers, term.inputs.length));
+    function mapElement(Header memory node, Index.Point memory point) internal pure returns (uint256) {
+        unchecked {
+            Program memory program = _readProgram(node.cursor, point);
+            for (uint256 i = 0; i < program.inputs.length; i++) {
+                Slot memory slot = program.inputs[i];
+                _store(program.registers + 32 * i, _word(slot, _index(slot, 0, point)));
+            }
+            return canonical(node.dtype, _run(program));
+        }
     }
 
     /// @dev The total after block `number` of a fold, from the total before it (ignored for block 0, which has its own start).
@@ -157,22 +165,15 @@ library Operator {
         unchecked {
             uint256 kind = Index.u8(node.cursor);
             if (kind > MAX) revert UnknownFold(kind);
-            uint256 terms = Index.u64(node.cursor + 1);
-            uint256 start = number * BLOCK_TERMS;
-            if (start >= terms) revert BlockBeyondEnd(number, (terms + BLOCK_TERMS - 1) / BLOCK_TERMS);
-            terms = terms - start < BLOCK_TERMS ? terms - start : BLOCK_TERMS;
-            point.fold = start;
-            Term memory term = _readFold(node.cursor + 9, point);
-            if (kind == PRODUCT && (term.inputs.length != 2 || term.instructions != 0)) {
-                revert BadProduct(term.inputs.length, term.instructions);
-            }
-            uint256 result;
-            if (kind == PRODUCT) result = _product(term, terms, start, point);
-            else if (kind == SUM) result = _sum(term, terms, start, point);
-            else result = _max(term, terms, start, point);
+            Block memory span = _span(Index.u64(node.cursor + 1), number);
+            point.fold = span.start;
+            uint256 cursor = _readPredicate(node.cursor + 9, point, span);
+            point.fold = span.start;
+            Program memory program = _readProgram(cursor, point);
             if (number == 0) total = kind == MAX ? Num.NEGATIVE_INFINITY : 0;
-            total = kind == MAX ? Num.max(total, result) : Num.add(total, result);
-            return Num.canonical(total);
+            if (kind == PRODUCT) return Num.canonical(Num.add(total, _product(program, span, point)));
+            if (kind == SUM) return Num.canonical(Num.add(total, _sum(program, span, point)));
+            return Num.canonical(Num.max(total, _max(program, span, point)));
         }
     }
 
@@ -181,31 +182,36 @@ library Operator {
         return dtype == 0 ? Num.canonical(word) : word;
     }
 
-    function _product(Term memory term, uint256 terms, uint256 start, Index.Point memory point)
+    function _product(Program memory program, Block memory span, Index.Point memory point)
         private
         pure
         returns (uint256 sum)
     {
         unchecked {
-            for (uint256 k = 0; k < terms; k++) {
-                point.fold = start + k;
-                if (!_kept(term, k, point)) continue;
-                sum = Num.fma(_word(term.inputs[0], k, point), _word(term.inputs[1], k, point), sum);
+            if (program.inputs.length != 2 || program.instructions != 0) {
+                revert BadProduct(program.inputs.length, program.instructions);
+            }
+            (uint256 a, uint256 aStep) = _gather(program.inputs[0], span, point);
+            (uint256 b, uint256 bStep) = _gather(program.inputs[1], span, point);
+            uint256 kept = span.kept;
+            for (uint256 k = span.terms; k > 0; k--) {
+                if (kept & 1 != 0) sum = Num.fma(_load(a), _load(b), sum);
+                kept >>= 1;
+                a += aStep;
+                b += bStep;
             }
         }
     }
 
-    function _sum(Term memory term, uint256 terms, uint256 start, Index.Point memory point)
-        private
-        pure
-        returns (uint256)
-    {
+    function _sum(Program memory program, Block memory span, Index.Point memory point) private pure returns (uint256) {
         unchecked {
             uint256[16] memory lanes;
-            for (uint256 k = 0; k < terms; k++) {
-                point.fold = start + k;
-                if (!_kept(term, k, point)) continue;
-                lanes[k % LANES] = Num.add(lanes[k % LANES], _term(term, k, point));
+            (uint256 values, uint256 step) = _terms(program, span, point);
+            uint256 kept = span.kept;
+            for (uint256 k = 0; k < span.terms; k++) {
+                if (kept & 1 != 0) lanes[k % LANES] = Num.add(lanes[k % LANES], _load(values));
+                kept >>= 1;
+                values += step;
             }
             for (uint256 half = LANES / 2; half > 0; half >>= 1) {
                 for (uint256 lane = 0; lane < half; lane++) {
@@ -216,89 +222,179 @@ library Operator {
         }
     }
 
-    function _max(Term memory term, uint256 terms, uint256 start, Index.Point memory point)
+    function _max(Program memory program, Block memory span, Index.Point memory point)
         private
         pure
         returns (uint256 greatest)
     {
         unchecked {
             greatest = Num.NEGATIVE_INFINITY;
-            for (uint256 k = 0; k < terms; k++) {
-                point.fold = start + k;
-                if (_kept(term, k, point)) greatest = Num.max(greatest, _term(term, k, point));
+            (uint256 values, uint256 step) = _terms(program, span, point);
+            uint256 kept = span.kept;
+            for (uint256 k = span.terms; k > 0; k--) {
+                if (kept & 1 != 0) greatest = Num.max(greatest, _load(values));
+                kept >>= 1;
+                values += step;
             }
         }
     }
 
-    /// @dev Whether the predicate keeps the term `offset` places behind the block's first.
-    function _kept(Term memory term, uint256 offset, Index.Point memory point) private pure returns (bool) {
-        uint256 relation = term.relation;
-        if (relation == 0) return true;
-        uint256 left = _index(term.left, offset, point);
-        uint256 right = _index(term.right, offset, point);
-        return relation == 1 ? left < right : relation == 2 ? left <= right : left == right;
-    }
-
-    function _term(Term memory term, uint256 offset, Index.Point memory point) private pure returns (uint256) {
-        _fill(term, offset, point);
-        if (term.instructions == 0 && term.inputs.length == 1) return _register(term.registers);
-        return Scalar.run(term.code, term.instructions, term.registers, term.inputs.length);
-    }
-
-    /// @dev Fills the input registers for the term `offset` places behind the block's first.
-    function _fill(Term memory term, uint256 offset, Index.Point memory point) private pure {
+    /// @dev The terms of a sum or maximum, in the high end of a memory word every `step` bytes; those that are cut are left
+    /// undefined.
+    function _terms(Program memory program, Block memory span, Index.Point memory point)
+        private
+        pure
+        returns (uint256 values, uint256 step)
+    {
         unchecked {
-            Slot[] memory inputs = term.inputs;
-            uint256 register = term.registers;
-            for (uint256 i = 0; i < inputs.length; i++) {
-                uint256 word = _word(inputs[i], offset, point);
-                assembly ("memory-safe") {
-                    mstore(register, word)
+            uint256 inputs = program.inputs.length;
+            uint256[] memory from = new uint256[](inputs);
+            uint256[] memory steps = new uint256[](inputs);
+            for (uint256 i = 0; i < inputs; i++) (from[i], steps[i]) = _gather(program.inputs[i], span, point);
+            if (inputs == 1 && program.instructions == 0) return (from[0], steps[0]);
+            values = _allocate(span.terms);
+            for (uint256 k = 0; k < span.terms; k++) {
+                if ((span.kept >> k) & 1 == 0) continue;
+                for (uint256 i = 0; i < inputs; i++) {
+                    _store(program.registers + 32 * i, _load(from[i] + steps[i] * k));
                 }
-                register += 32;
+                _store(values + 32 * k, _run(program) << 224);
+            }
+            return (values, 32);
+        }
+    }
+
+    /// @dev What an input gives for each kept term of the block, in the high end of a memory word every `step` bytes.
+    function _gather(Slot memory slot, Block memory span, Index.Point memory point)
+        private
+        pure
+        returns (uint256 values, uint256 step)
+    {
+        if (slot.nested || slot.kind == INDEX_VALUE) return (_gatherEach(slot, span, point), 32);
+        values = _inPlace(slot, span);
+        return values == 0 ? (_gatherRun(slot, span), 32) : (values, 4 * slot.stride);
+    }
+
+    /// @dev Where the block's elements already lie one behind the other, or are one and the same; 0 if they do not. Pages
+    /// that follow each other in the tensor and are both opened do so in memory.
+    function _inPlace(Slot memory slot, Block memory span) private pure returns (uint256 values) {
+        unchecked {
+            uint256 last = slot.first + slot.stride * (span.terms - 1);
+            if (slot.stride > 1 || last >= slot.tensor.count || span.kept != type(uint256).max) return 0;
+            uint256 words = Tensors.pageAddress(slot.tensor, slot.first >> 8);
+            if (last >> 8 != slot.first >> 8) {
+                if (Tensors.pageAddress(slot.tensor, last >> 8) != words + Tensors.PAGE_BYTES) return 0;
+            }
+            return words + 4 * (slot.first & 0xff);
+        }
+    }
+
+    /// @dev Evaluates the index map for every term.
+    function _gatherEach(Slot memory slot, Block memory span, Index.Point memory point)
+        private
+        pure
+        returns (uint256 values)
+    {
+        unchecked {
+            values = _allocate(span.terms);
+            for (uint256 k = 0; k < span.terms; k++) {
+                if ((span.kept >> k) & 1 == 0) continue;
+                point.fold = span.start + k;
+                (uint256 index,) = Index.evaluate(slot.map, point);
+                _store(values + 32 * k, _word(slot, index) << 224);
             }
         }
     }
 
-    function _register(uint256 cursor) private pure returns (uint256 word) {
-        assembly ("memory-safe") {
-            word := mload(cursor)
+    /// @dev Reads elements at a stride, finding a page once for as long as they stay in it.
+    function _gatherRun(Slot memory slot, Block memory span) private pure returns (uint256 values) {
+        unchecked {
+            values = _allocate(span.terms);
+            Tensors.Opened memory tensor = slot.tensor;
+            uint256 count = tensor.count;
+            uint256 index = slot.first;
+            uint256 stride = slot.stride;
+            uint256 page = type(uint256).max;
+            uint256 words;
+            uint256 kept = span.kept;
+            for (uint256 k = 0; k < span.terms; k++) {
+                if (kept & 1 != 0) {
+                    uint256 word = 0;
+                    if (index < count) {
+                        if (index >> 8 != page) {
+                            page = index >> 8;
+                            words = Tensors.pageAddress(tensor, page);
+                        }
+                        word = Tensors.wordAt(words, index);
+                    }
+                    _store(values + 32 * k, word << 224);
+                }
+                kept >>= 1;
+                index += stride;
+            }
         }
     }
 
-    function _word(Slot memory slot, uint256 offset, Index.Point memory point) private pure returns (uint256) {
-        uint256 index = _index(slot, offset, point);
-        return slot.kind == INDEX_VALUE ? index & 0xffffffff : Tensors.read(slot.tensor, index);
+    /// @dev The span of block `number` of a fold over `extent` terms, every term kept.
+    function _span(uint256 extent, uint256 number) private pure returns (Block memory span) {
+        unchecked {
+            span.start = number * BLOCK_TERMS;
+            if (span.start >= extent) revert BlockBeyondEnd(number, (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);
+            uint256 rest = extent - span.start;
+            span.terms = rest < BLOCK_TERMS ? rest : BLOCK_TERMS;
+            span.kept = type(uint256).max;
+        }
     }
 
-    function _index(Slot memory slot, uint256 offset, Index.Point memory point) private pure returns (uint256 index) {
+    /// @dev Reads a predicate and clears the bits of the terms that it cuts; the cursor behind it.
+    function _readPredicate(uint256 cursor, Index.Point memory point, Block memory span)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
-            if (!slot.nested) return slot.first + slot.stride * offset;
+            uint256 relation = Index.u8(cursor++);
+            if (relation == 0) return cursor;
+            if (relation > 3) revert UnknownRelation(relation);
+            Slot memory left;
+            Slot memory right;
+            cursor = _readMap(left, cursor, point);
+            cursor = _readMap(right, cursor, point);
+            uint256 kept = 0;
+            for (uint256 k = 0; k < span.terms; k++) {
+                point.fold = span.start + k;
+                uint256 l = _index(left, k, point);
+                uint256 r = _index(right, k, point);
+                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+            }
+            span.kept = kept;
+            return cursor;
+        }
+    }
+
+    function _index(Slot memory slot, uint256 k, Index.Point memory point) private pure returns (uint256 index) {
+        unchecked {
+            if (!slot.nested) return slot.first + slot.stride * k;
             (index,) = Index.evaluate(slot.map, point);
         }
     }
 
-    /// @dev Reads a fold from its predicate on.
-    function _readFold(uint256 cursor, Index.Point memory point) private pure returns (Term memory term) {
-        unchecked {
-            uint256 relation = Index.u8(cursor++);
-            if (relation > 3) revert UnknownRelation(relation);
-            term.relation = relation;
-            if (relation != 0) {
-                cursor = _readMap(term.left, cursor, point);
-                cursor = _readMap(term.right, cursor, point);
-            }
-            _readProgram(term, cursor, point);
-        }
+    /// @dev The word that an input gives at an index.
+    function _word(Slot memory slot, uint256 index) private pure returns (uint256) {
+        return slot.kind == INDEX_VALUE ? index & 0xffffffff : Tensors.read(slot.tensor, index);
     }
 
-    /// @dev Reads inputs and scalar program into `term`.
-    function _readProgram(Term memory term, uint256 cursor, Index.Point memory point) private pure {
+    function _run(Program memory program) private pure returns (uint256) {
+        return Scalar.run(program.code, program.instructions, program.registers, program.inputs.length);
+    }
+
+    /// @dev Reads inputs and scalar program.
+    function _readProgram(uint256 cursor, Index.Point memory point) private pure returns (Program memory program) {
         unchecked {
             uint256 count = Index.u8(cursor++);
-            term.inputs = new Slot[](count);
+            program.inputs = new Slot[](count);
             for (uint256 i = 0; i < count; i++) {
-                Slot memory slot = term.inputs[i];
+                Slot memory slot = program.inputs[i];
                 uint256 kind = Index.u8(cursor++);
                 if (kind > INDEX_VALUE) revert UnknownInput(kind);
                 slot.kind = kind;
@@ -313,22 +409,38 @@ library Operator {
             if (count + instructions > Scalar.MAX_REGISTERS) {
                 revert TooManyRegisters(count, instructions, Scalar.MAX_REGISTERS);
             }
-            term.instructions = instructions;
-            term.code = cursor + 1;
-            uint256 registers;
-            assembly ("memory-safe") {
-                registers := mload(0x40)
-                mstore(0x40, add(registers, shl(5, add(count, instructions))))
-            }
-            term.registers = registers;
+            program.instructions = instructions;
+            program.code = cursor + 1;
+            program.registers = _allocate(count + instructions);
         }
     }
 
-    /// @dev Fills a slot's map, evaluated at the block's first term; the cursor behind it.
+    /// @dev Fills a slot's map; the cursor behind it.
     function _readMap(Slot memory slot, uint256 cursor, Index.Point memory point) private pure returns (uint256 next) {
         slot.map = cursor;
         (next, slot.stride, slot.nested) = Index.scan(cursor);
-        (slot.first,) = Index.evaluate(cursor, point);
+        if (!slot.nested) (slot.first,) = Index.evaluate(cursor, point);
+    }
+
+    /// @dev Memory for `words` words, not cleared.
+    function _allocate(uint256 words) private pure returns (uint256 start) {
+        assembly ("memory-safe") {
+            start := mload(0x40)
+            mstore(0x40, add(start, shl(5, words)))
+        }
+    }
+
+    /// @dev The 4-byte word at an address.
+    function _load(uint256 start) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := shr(224, mload(start))
+        }
+    }
+
+    function _store(uint256 start, uint256 word) private pure {
+        assembly ("memory-safe") {
+            mstore(start, word)
+        }
     }
 
     /// @dev The cursor behind inputs and scalar program.

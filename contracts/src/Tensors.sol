@@ -67,27 +67,27 @@ library Tensors {
     }
 
     /// @dev The word of element `index`; 0 at or beyond the end of the tensor.
-    function read(Opened memory tensor, uint256 index) internal pure returns (uint256 word) {
+    function read(Opened memory tensor, uint256 index) internal pure returns (uint256) {
         if (index >= tensor.count) return 0;
+        return wordAt(pageAddress(tensor, index >> 8), index);
+    }
+
+    /// @dev Where in memory the words of a page begin.
+    function pageAddress(Opened memory tensor, uint256 page) internal pure returns (uint256) {
         unchecked {
-            uint256 page = index >> 8;
             uint256[] memory pages = tensor.pages;
-            uint256 words = tensor.words;
-            uint256 length = pages.length;
-            for (uint256 i = 0; i < length; i++) {
-                uint256 candidate;
-                assembly ("memory-safe") {
-                    candidate := mload(add(pages, shl(5, add(i, 1))))
-                }
-                if (candidate == page) {
-                    assembly ("memory-safe") {
-                        // Only the last page may be short, so every page starts at a multiple of 1,024 bytes.
-                        word := shr(224, mload(add(words, add(shl(10, i), shl(2, and(index, 0xff))))))
-                    }
-                    return word;
-                }
+            for (uint256 i = 0; i < pages.length; i++) {
+                // Only the last page may be short, so every page starts at a multiple of 1,024 bytes.
+                if (pages[i] == page) return tensor.words + i * PAGE_BYTES;
             }
             revert PageNotOpened(tensor.node, page);
+        }
+    }
+
+    /// @dev The word of element `index` in its page.
+    function wordAt(uint256 address_, uint256 index) internal pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := shr(224, mload(add(address_, shl(2, and(index, 0xff)))))
         }
     }
 

@@ -136,7 +136,7 @@ impl Arith for Scalar {
 
     #[inline(always)]
     fn bits(&mut self, a: f32) -> u32 {
-        self.canonical(a).to_bits()
+        samebit_num::canonical(a.to_bits())
     }
     #[inline(always)]
     fn float(&mut self, a: u32) -> f32 {
@@ -198,7 +198,8 @@ impl Vector for Scalar {
     }
     #[inline(always)]
     fn canonical(self, value: f32) -> f32 {
-        if value.is_nan() { f32::from_bits(NAN_BITS) } else { value }
+        // Through integers: a selection between floats that are both NaN may be optimised away.
+        f32::from_bits(samebit_num::canonical(value.to_bits()))
     }
     #[inline(always)]
     fn gather(self, table: &[f32], index: u32) -> f32 {

@@ -9,6 +9,7 @@ use crate::permute::PermuteKernel;
 use crate::product::{ColumnProductKernel, ProductKernel};
 use crate::rows::RowProgram;
 use crate::scatter::ScatterKernel;
+use crate::simd::Isa;
 use crate::total::TotalKernel;
 use std::any::Any;
 
@@ -35,6 +36,9 @@ pub enum Kernel {
 }
 
 /// An operand: a buffer, and the flat index in its tensor of the buffer's first word (0 unless the buffer holds a slice).
+///
+/// Only a pass over rows reads the origin: its addresses count from the start of the tensor. The other kernels take the
+/// buffer's first words, or count from the buffer's word 0 where they have an offset.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The memory.
@@ -70,9 +74,31 @@ pub trait Backend: Send + Sync {
     /// Copies the words from `at` into `words`.
     fn read(&self, buffer: &Buffer, at: usize, words: &mut [u32]);
 
-    /// Runs a kernel at step `step` of the job; outputs never alias inputs. Uses the threads of rayon's current pool.
+    /// Runs a kernel at step `step` of the job; outputs never alias inputs. A buffer may be longer than the kernel needs: its
+    /// first words are used. Uses the threads of rayon's current pool.
     fn run(&self, kernel: &Kernel, step: u64, inputs: &[View<'_>], outputs: &mut [Buffer]);
 
     /// SHA-256 digests of the buffer's pages: tag 0x00 and up to 256 words, little-endian (docs/spec/commitment.md).
     fn page_digests(&self, buffer: &Buffer, words: usize) -> Vec<[u8; 32]>;
+}
+
+/// The backend called `name`: `reference`, `scalar`, `avx2` or `avx512`.
+pub fn backend(name: &str) -> Result<Box<dyn Backend>, UnknownBackend> {
+    if name == "reference" {
+        return Ok(Box::new(crate::Reference));
+    }
+    let isa: Isa = name.parse().map_err(|_| UnknownBackend::Name(name.to_owned()))?;
+    let cpu = crate::Cpu::new(isa).ok_or(UnknownBackend::Missing(isa.name()))?;
+    Ok(Box::new(cpu))
+}
+
+/// Why there is no such backend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownBackend {
+    /// A name that is no backend.
+    #[error("unknown backend `{0}`\nhint: use reference, scalar, avx2 or avx512")]
+    Name(String),
+    /// A backend that this processor cannot run.
+    #[error("this processor has no {0}\nhint: use `{best}`", best = Isa::detect().name())]
+    Missing(&'static str),
 }

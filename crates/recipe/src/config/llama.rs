@@ -100,7 +100,7 @@ impl LlamaConfig {
             "num_key_value_heads",
             self.key_value_heads,
         )?;
-        if self.head_width % 2 != 0 {
+        if !self.head_width.is_multiple_of(2) {
             let hint = "rotary positions turn pairs of channels: choose an even head_dim";
             return Err(fields.bad("head_dim", self.head_width, "odd", hint));
         }

@@ -224,7 +224,7 @@ fn damaged_parquet_is_an_error_and_no_panic() {
         assert!(load(&honest[..length]).is_err(), "cut at {length}");
     }
     for place in 0..honest.len() {
-        for byte in [0, 0x7f, 0xff, honest[place] ^ 1] {
+        for byte in [0xff, honest[place] ^ 1] {
             let mut damaged = honest.clone();
             damaged[place] = byte;
             let _ = load(&damaged);

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 ///
 /// # Panics
 /// If a tensor has not as many elements as its shape says, or a name stands twice.
-pub fn save_weights<'a>(path: &Path, tensors: &[(String, Vec<usize>, &'a [f32])]) -> Result<()> {
+pub fn save_weights(path: &Path, tensors: &[(String, Vec<usize>, &[f32])]) -> Result<()> {
     let header = header(tensors);
     write(path, &header, tensors).map_err(|source| Error::Write { file: path.to_owned(), source })
 }

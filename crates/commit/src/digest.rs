@@ -55,11 +55,15 @@ pub enum Tag {
     Spec = 0x0a,
     /// The state after a segment and its steps.
     Segment = 0x0b,
+    /// A receipt's bytes, its digest left blank.
+    Receipt = 0x0c,
+    /// A file's bytes.
+    File = 0x0d,
 }
 
 impl Tag {
     /// Every tag, in the order of its byte.
-    pub const ALL: [Tag; 12] = [
+    pub const ALL: [Tag; 14] = [
         Tag::Page,
         Tag::Inner,
         Tag::List,
@@ -72,6 +76,8 @@ impl Tag {
         Tag::Total,
         Tag::Spec,
         Tag::Segment,
+        Tag::Receipt,
+        Tag::File,
     ];
 }
 

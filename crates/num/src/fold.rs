@@ -20,11 +20,11 @@ const MINUS_INFINITY: u32 = 0xff80_0000;
 /// How terms become a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Σ a[k]·b[k], one fused chain a block.
+    /// The sum of the products of two factors, one fused chain a block.
     Product,
-    /// Σ x[k], 16 lanes a block.
+    /// The sum of the terms, 16 lanes a block.
     Sum,
-    /// The greatest x[k].
+    /// The greatest term.
     Maximum,
 }
 

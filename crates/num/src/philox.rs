@@ -118,7 +118,8 @@ impl Stream {
         }
     }
 
-    /// The standard normal numbers of the elements from `first` on.
+    /// The standard normal numbers of the elements from `first` on. Elements are independent: a large tensor may be filled in
+    /// parts, on several cores or with a vector machine and [`normal_of`].
     pub fn fill_normal(self, first: u64, out: &mut [f32]) {
         for (element, value) in (first..).zip(out) {
             *value = self.normal(element);

@@ -85,17 +85,21 @@ pub trait Arith {
     /// a rounded to nearest even as a signed integer; 0x80000000 for NaN and outside [−2^31, 2^31).
     fn to_int(&mut self, a: Self::F) -> Self::U;
 
-    /// Runs `body` as the named function of `x`: the same operations, and a note for those who want to see the name.
+    /// Begins the body of the named function of `x`: a note for those who want to see the name. No operation.
+    ///
+    /// Not a closure: what is called inside one is not sure to be compiled for the vector machine that runs it.
     #[inline(always)]
-    fn function(
-        &mut self,
-        _name: &'static str,
-        x: Self::F,
-        body: impl FnOnce(&mut Self, Self::F) -> Self::F,
-    ) -> Self::F
-    where
-        Self: Sized,
-    {
-        body(self, x)
+    fn enter(&mut self, _name: &'static str, _x: Self::F) -> Call {
+        Call(0)
+    }
+
+    /// Ends the body that `call` began; `result` is the function's value, and is given back.
+    #[inline(always)]
+    fn leave(&mut self, _call: Call, result: Self::F) -> Self::F {
+        result
     }
 }
+
+/// A named function whose body has begun; see [`Arith::enter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call(pub(crate) usize);

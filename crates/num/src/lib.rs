@@ -31,7 +31,7 @@ mod soft;
 pub mod vectors;
 mod word;
 
-pub use arith::Arith;
+pub use arith::{Arith, Call};
 pub use code::{Code, CodeError, INSTRUCTION_BYTES, Instr, Note, REGISTER_LIMIT};
 pub use interpreter::run;
 pub use native::Native;

@@ -18,8 +18,9 @@ const TWO_PI: u32 = 0x40c9_0fdb;
 /// The four words of one counter.
 #[inline(always)]
 pub fn words<A: Arith>(a: &mut A, key: [A::U; 2], counter: [A::U; 4]) -> [A::U; 4] {
-    let [first_multiplier, second_multiplier] = MULTIPLIERS.map(|word| a.iconstant(word));
-    let weyl = WEYL.map(|word| a.iconstant(word));
+    let first_multiplier = a.iconstant(MULTIPLIERS[0]);
+    let second_multiplier = a.iconstant(MULTIPLIERS[1]);
+    let weyl = [a.iconstant(WEYL[0]), a.iconstant(WEYL[1])];
     let mut key = key;
     let [mut x0, mut x1, mut x2, mut x3] = counter;
     for round in 0..ROUNDS {

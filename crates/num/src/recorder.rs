@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arith::Arith;
+use crate::arith::{Arith, Call};
 use crate::code::{Code, CodeError, Instr, Note};
 use crate::op::{Op, RegType};
 
@@ -66,7 +66,7 @@ impl Entry {
     }
 }
 
-struct Call {
+struct NamedBody {
     name: &'static str,
     argument: u32,
     result: u32,
@@ -90,7 +90,7 @@ pub struct Recorder {
     entries: Vec<Entry>,
     known: BTreeMap<Entry, u32>,
     inputs: Vec<RegType>,
-    calls: Vec<Call>,
+    calls: Vec<NamedBody>,
 }
 
 impl Recorder {
@@ -178,7 +178,7 @@ impl Recorder {
     /// The calls whose body stands alone in the finished program.
     fn notes(&self, register_of: &BTreeMap<u32, u8>, instrs: &[Instr]) -> Vec<Note> {
         let input_count = self.inputs.len();
-        let note = |call: &Call| {
+        let note = |call: &NamedBody| {
             let operations = call.body.clone().filter(|&entry| self.entries[entry as usize].group() == 2);
             let mut body = operations.filter_map(|entry| register_of.get(&entry).copied());
             let first = body.next()?;
@@ -288,11 +288,16 @@ impl Arith for Recorder {
         self.shift(Op::Sar, a, by)
     }
 
-    fn function(&mut self, name: &'static str, x: RegF, body: impl FnOnce(&mut Self, RegF) -> RegF) -> RegF {
+    fn enter(&mut self, name: &'static str, x: RegF) -> Call {
         let first = self.entries.len() as u32;
-        let result = body(self, x);
-        let body = first..self.entries.len() as u32;
-        self.calls.push(Call { name, argument: x.0, result: result.0, body });
+        self.calls.push(NamedBody { name, argument: x.0, result: x.0, body: first..first });
+        Call(self.calls.len() - 1)
+    }
+
+    fn leave(&mut self, call: Call, result: RegF) -> RegF {
+        let named = &mut self.calls[call.0];
+        named.result = result.0;
+        named.body.end = self.entries.len() as u32;
         result
     }
 }

@@ -55,11 +55,11 @@ fn an_input_can_be_the_result() {
 #[test]
 fn notes_name_bodies_that_stand_alone() {
     fn twice(m: &mut Recorder, x: RegF) -> RegF {
-        m.function("twice", x, |m, x| {
-            let two = m.constant(0x4000_0000);
-            let square = m.mul(x, x);
-            m.fma(square, two, x)
-        })
+        let call = m.enter("twice", x);
+        let two = m.constant(0x4000_0000);
+        let square = m.mul(x, x);
+        let result = m.fma(square, two, x);
+        m.leave(call, result)
     }
     let code = Recorder::record(|m, x| {
         let y = twice(m, x);

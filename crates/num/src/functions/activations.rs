@@ -16,7 +16,8 @@ const TANH_SATURATION: u32 = 0x4120_0000;
 /// x + x·P(x²) near 0, else 1 − 2 / (e^(2|x|) + 1) with the sign of x.
 #[inline(always)]
 pub fn tanh<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("tanh", x, |a, x| {
+    let call = a.enter("tanh", x);
+    let result = {
         let square = a.mul(x, x);
         let series = polynomial(a, square, TANH_NEAR);
         // `fma` with +0 instead of `mul`: the factor of x is then +0 at x = ±0, and the sign of x survives.
@@ -38,7 +39,8 @@ pub fn tanh<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let meeting = a.constant(TANH_MEETING);
         let is_near = a.lt(magnitude, meeting);
         a.select(is_near, near, far)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// Below it, x · sigmoid x rounds to −0: −110.
@@ -79,20 +81,23 @@ fn logistic<A: Arith>(a: &mut A, x: A::F) -> Logistic<A> {
 /// The logistic function 1 / (1 + e^−x). At most 2 ulp from exact, also where it is subnormal.
 #[inline(always)]
 pub fn sigmoid<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("sigmoid", x, |a, x| {
+    let call = a.enter("sigmoid", x);
+    let result = {
         let x = at_least(a, x, LOGISTIC_LEAST);
         let x = at_most(a, x, LOGISTIC_GREATEST);
         let Logistic { power, sum, .. } = logistic(a, x);
         let scaled = a.div(power, sum);
         let down = a.constant(LOGISTIC_DOWN);
         a.mul(scaled, down)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// SiLU: x · sigmoid x, the product with a power of two instead of a rounded quotient. At most 2 ulp from exact; −0 at −∞.
 #[inline(always)]
 pub fn silu<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("silu", x, |a, x| {
+    let call = a.enter("silu", x);
+    let result = {
         let x = at_least(a, x, LOGISTIC_LEAST);
         let greatest = a.constant(LOGISTIC_GREATEST);
         let is_linear = a.lt(greatest, x);
@@ -103,7 +108,8 @@ pub fn silu<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let down = a.constant(LOGISTIC_DOWN);
         let value = a.mul(scaled, down);
         a.select(is_linear, x, value)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// sigmoid x and 1 − sigmoid x, both relatively accurate, for any x.
@@ -124,12 +130,14 @@ fn logistic_pair<A: Arith>(a: &mut A, x: A::F) -> (A::F, A::F) {
 /// The derivative of [`silu`]: s + x·s·(1 − s) with s = sigmoid x.
 #[inline(always)]
 pub fn silu_grad<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("silu_grad", x, |a, x| {
+    let call = a.enter("silu_grad", x);
+    let result = {
         let x = within(a, x, 0x4300_0000); // 128
         let (gate, rest) = logistic_pair(a, x);
         let value = a.mul(x, gate);
         a.fma(value, rest, gate)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// x within ± a constant beyond which a derivative does not change: so that 0·∞ does not occur.
@@ -158,18 +166,21 @@ fn gelu_tanh_argument<A: Arith>(a: &mut A, x: A::F, square: A::F) -> A::F {
 /// The same function without the cancellation for negative x. NaN at −∞, as the product 0·∞ is.
 #[inline(always)]
 pub fn gelu_tanh<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("gelu_tanh", x, |a, x| {
+    let call = a.enter("gelu_tanh", x);
+    let result = {
         let square = a.mul(x, x);
         let argument = gelu_tanh_argument(a, x, square);
         let gate = sigmoid(a, argument);
         a.mul(x, gate)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// The derivative of [`gelu_tanh`]: s + x·s·(1 − s)·z' with s = sigmoid z, z the argument and z' its derivative.
 #[inline(always)]
 pub fn gelu_tanh_grad<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("gelu_tanh_grad", x, |a, x| {
+    let call = a.enter("gelu_tanh_grad", x);
+    let result = {
         let x = within(a, x, GELU_LIMIT);
         let square = a.mul(x, x);
         let argument = gelu_tanh_argument(a, x, square);
@@ -178,7 +189,8 @@ pub fn gelu_tanh_grad<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let scaled = a.mul(x, rate);
         let value = a.mul(scaled, gate);
         a.fma(value, rest, gate)
-    })
+    };
+    a.leave(call, result)
 }
 
 const SQRT_HALF: u32 = 0x3f35_04f3;
@@ -188,20 +200,23 @@ const DENSITY: u32 = 0x3ecc_422a;
 /// GELU: ½·x·(1 + erf(x/√2)). NaN at −∞, as the product 0·∞ is.
 #[inline(always)]
 pub fn gelu_erf<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("gelu_erf", x, |a, x| {
+    let call = a.enter("gelu_erf", x);
+    let result = {
         let root = a.constant(SQRT_HALF);
         let scaled = a.mul(x, root);
         let error = erf(a, scaled);
         let half = a.constant(HALF);
         let half_x = a.mul(x, half);
         a.fma(half_x, error, half_x)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// The derivative of [`gelu_erf`]: ½·(1 + erf(x/√2)) + x·e^(−x²/2)/√(2π).
 #[inline(always)]
 pub fn gelu_erf_grad<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("gelu_erf_grad", x, |a, x| {
+    let call = a.enter("gelu_erf_grad", x);
+    let result = {
         let x = within(a, x, GELU_LIMIT);
         let root = a.constant(SQRT_HALF);
         let scaled = a.mul(x, root);
@@ -215,5 +230,6 @@ pub fn gelu_erf_grad<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let density = a.constant(DENSITY);
         let power = a.mul(power, density);
         a.fma(power, x, share)
-    })
+    };
+    a.leave(call, result)
 }

@@ -17,7 +17,8 @@ const SATURATION: u32 = 0x4080_0000;
 /// erf x = 2/√π ∫₀ˣ e^(−t²) dt. At most 1 ulp from exact; erf −0 = −0.
 #[inline(always)]
 pub fn erf<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("erf", x, |a, x| {
+    let call = a.enter("erf", x);
+    let result = {
         let square = a.mul(x, x);
         let near = polynomial(a, square, NEAR);
         let near = a.fma(near, x, x);
@@ -35,5 +36,6 @@ pub fn erf<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let meeting = a.constant(MEETING);
         let is_near = a.lt(magnitude, meeting);
         a.select(is_near, near, far)
-    })
+    };
+    a.leave(call, result)
 }

@@ -38,7 +38,8 @@ pub(super) fn reduce<A: Arith>(a: &mut A, x: A::F, bias: u32) -> Reduced<A> {
     let magic = a.constant(magic(bias));
     let shifted = a.fma(x, log2_e, magic);
     let n = a.sub(shifted, magic);
-    let [high, low] = MINUS_LN2.map(|bits| a.constant(bits));
+    let high = a.constant(MINUS_LN2[0]);
+    let low = a.constant(MINUS_LN2[1]);
     let r = a.fma(n, high, x);
     let r = a.fma(n, low, r);
     let one = a.constant(ONE);
@@ -70,7 +71,8 @@ pub(super) fn moderate_exp<A: Arith>(a: &mut A, x: A::F) -> A::F {
 /// 2^n with −150 ≤ n ≤ 128 is applied as a product of two powers of about half the exponent: the first product is exact.
 #[inline(always)]
 pub fn exp<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("exp", x, |a, x| {
+    let call = a.enter("exp", x);
+    let result = {
         let x = at_least(a, x, LEAST);
         let x = at_most(a, x, GREATEST);
         let (sum, word) = reduced_exp(a, x, 2 * 127);
@@ -84,13 +86,15 @@ pub fn exp<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let second = a.float(second);
         let product = a.mul(sum, first);
         a.mul(product, second)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// e^x for x ≤ 0 or NaN, with the bits of [`exp`] and fewer instructions; meaningless for x > 0.
 #[inline(always)]
 pub fn exp_nonpositive<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("exp_nonpositive", x, |a, x| {
+    let call = a.enter("exp_nonpositive", x);
+    let result = {
         let x = at_least(a, x, LEAST);
         let (sum, word) = reduced_exp(a, x, 127 + 64);
         let exponent = a.shl(word, 23);
@@ -98,5 +102,6 @@ pub fn exp_nonpositive<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let down = a.constant(0x1f80_0000); // 2^−64
         let product = a.mul(sum, scale);
         a.mul(product, down)
-    })
+    };
+    a.leave(call, result)
 }

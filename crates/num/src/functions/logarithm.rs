@@ -26,7 +26,8 @@ const LEAST_NORMAL: u32 = 0x0080_0000;
 /// ln x. At most 1 ulp from exact; ln 0 = −∞, ln +∞ = +∞, NaN for x < 0.
 #[inline(always)]
 pub fn ln<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("ln", x, |a, x| {
+    let call = a.enter("ln", x);
+    let result = {
         let least_normal = a.constant(LEAST_NORMAL);
         let is_subnormal = a.lt(x, least_normal);
         let up = a.constant(0x4b00_0000); // 2^23
@@ -53,7 +54,8 @@ pub fn ln<A: Arith>(a: &mut A, x: A::F) -> A::F {
         let ln2 = a.constant(LN2_PER_WORD);
         let log = a.fma(exponent, ln2, log);
         outside_domain(a, x, log)
-    })
+    };
+    a.leave(call, result)
 }
 
 /// `log` where 0 < x < ∞; else x = +∞ or NaN itself, −∞ at ±0, NaN below.

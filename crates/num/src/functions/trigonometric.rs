@@ -21,13 +21,17 @@ const ROUNDING: u32 = 0x4b40_0000; // 1.5·2^23
 /// sin x. At most 2 ulp from exact for |x| ≤ 2^20; NaN beyond. sin −0 = −0.
 #[inline(always)]
 pub fn sin<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("sin", x, |a, x| circular(a, x, 0))
+    let call = a.enter("sin", x);
+    let result = circular(a, x, 0);
+    a.leave(call, result)
 }
 
 /// cos x. At most 2 ulp from exact for |x| ≤ 2^20; NaN beyond.
 #[inline(always)]
 pub fn cos<A: Arith>(a: &mut A, x: A::F) -> A::F {
-    a.function("cos", x, |a, x| circular(a, x, 1))
+    let call = a.enter("cos", x);
+    let result = circular(a, x, 1);
+    a.leave(call, result)
 }
 
 /// sin(x + quarter·π/2).

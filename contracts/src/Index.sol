@@ -57,6 +57,15 @@ library Index {
         }
     }
 
+    /// @dev Whether the map is 0 + 1 · element(node, inner), and the cursor of the inner map.
+    function singleElement(uint256 cursor) internal pure returns (bool single, uint256 node, uint256 inner) {
+        unchecked {
+            single = u64(cursor) == 0 && u8(cursor + 8) == 1 && u64(cursor + 9) == 1 && u8(cursor + 17) == ELEMENT;
+            node = u32(cursor + 18);
+            inner = cursor + 22;
+        }
+    }
+
     function _atom(uint256 tag, uint256 cursor, Point memory point) private pure returns (uint256 value, uint256 next) {
         unchecked {
             if (tag == FOLD) return (point.fold, cursor);

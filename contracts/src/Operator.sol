@@ -205,11 +205,18 @@ library Operator {
 
     function _sum(Program memory program, Block memory span, Index.Point memory point) private pure returns (uint256) {
         unchecked {
-            uint256[16] memory lanes;
             (uint256 values, uint256 step) = _terms(program, span, point);
+            uint256[16] memory lanes;
             uint256 kept = span.kept;
-            for (uint256 k = 0; k < span.terms; k++) {
-                if (kept & 1 != 0) lanes[k % LANES] = Num.add(lanes[k % LANES], _load(values));
+            uint256 end = 32 * span.terms;
+            for (uint256 offset = 0; offset < end; offset += 32) {
+                if (kept & 1 != 0) {
+                    uint256 lane;
+                    assembly ("memory-safe") {
+                        lane := add(lanes, and(offset, 0x1e0))
+                    }
+                    _store(lane, Num.add(_loadFull(lane), _load(values)));
+                }
                 kept >>= 1;
                 values += step;
             }
@@ -253,14 +260,31 @@ library Operator {
             for (uint256 i = 0; i < inputs; i++) (from[i], steps[i]) = _gather(program.inputs[i], span, point);
             if (inputs == 1 && program.instructions == 0) return (from[0], steps[0]);
             values = _allocate(span.terms);
+            uint256 kept = span.kept;
+            uint256 code = program.code;
+            uint256 instructions = program.instructions;
+            uint256 registers = program.registers;
             for (uint256 k = 0; k < span.terms; k++) {
-                if ((span.kept >> k) & 1 == 0) continue;
-                for (uint256 i = 0; i < inputs; i++) {
-                    _store(program.registers + 32 * i, _load(from[i] + steps[i] * k));
+                if (kept & 1 != 0) {
+                    _fill(registers, from, steps, k);
+                    _store(values + 32 * k, Scalar.run(code, instructions, registers, inputs) << 224);
                 }
-                _store(values + 32 * k, _run(program) << 224);
+                kept >>= 1;
             }
             return (values, 32);
+        }
+    }
+
+    /// @dev Fills the input registers with word k of each gathered input.
+    function _fill(uint256 register, uint256[] memory from, uint256[] memory steps, uint256 k) private pure {
+        assembly ("memory-safe") {
+            let toSteps := sub(steps, from)
+            let end := add(from, shl(5, mload(from)))
+            for { } lt(from, end) { } {
+                from := add(from, 32)
+                mstore(register, shr(224, mload(add(mload(from), mul(k, mload(add(from, toSteps)))))))
+                register := add(register, 32)
+            }
         }
     }
 
@@ -275,16 +299,16 @@ library Operator {
         return values == 0 ? (_gatherRun(slot, span), 32) : (values, 4 * slot.stride);
     }
 
-    /// @dev Where the block's elements already lie one behind the other, or are one and the same; 0 if they do not. Pages
-    /// that follow each other in the tensor and are both opened do so in memory.
+    /// @dev Where the block's elements already lie one behind the other, or are one and the same; 0 if they do not, or if not
+    /// all of their pages are opened (those of cut terms need not be). Pages that follow each other in the tensor and are
+    /// both opened do so in memory.
     function _inPlace(Slot memory slot, Block memory span) private pure returns (uint256 values) {
         unchecked {
             uint256 last = slot.first + slot.stride * (span.terms - 1);
-            if (slot.stride > 1 || last >= slot.tensor.count || span.kept != type(uint256).max) return 0;
-            uint256 words = Tensors.pageAddress(slot.tensor, slot.first >> 8);
-            if (last >> 8 != slot.first >> 8) {
-                if (Tensors.pageAddress(slot.tensor, last >> 8) != words + Tensors.PAGE_BYTES) return 0;
-            }
+            if (slot.stride > 1 || last >= slot.tensor.count) return 0;
+            uint256 words = Tensors.openedPage(slot.tensor, slot.first >> 8);
+            if (words == 0) return 0;
+            if (last >> 8 != slot.first >> 8 && Tensors.openedPage(slot.tensor, last >> 8) == 0) return 0;
             return words + 4 * (slot.first & 0xff);
         }
     }
@@ -360,16 +384,71 @@ library Operator {
             Slot memory right;
             cursor = _readMap(left, cursor, point);
             cursor = _readMap(right, cursor, point);
-            uint256 kept = 0;
-            for (uint256 k = 0; k < span.terms; k++) {
-                point.fold = span.start + k;
-                uint256 l = _index(left, k, point);
-                uint256 r = _index(right, k, point);
-                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+            if (left.nested || right.nested) {
+                span.kept = _compare(relation, _side(left, span, point), _side(right, span, point), span.terms);
+            } else {
+                span.kept = _compareAffine(relation, left, right, span.terms);
             }
-            span.kept = kept;
             return cursor;
         }
+    }
+
+    /// @dev A bit for each of the block's terms of which two affine sides are in relation.
+    function _compareAffine(uint256 relation, Slot memory left, Slot memory right, uint256 terms)
+        private
+        pure
+        returns (uint256 kept)
+    {
+        unchecked {
+            uint256 l = left.first;
+            uint256 r = right.first;
+            uint256 lStride = left.stride;
+            uint256 rStride = right.stride;
+            for (uint256 k = 0; k < terms; k++) {
+                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+                l += lStride;
+                r += rStride;
+            }
+        }
+    }
+
+    /// @dev A bit for each of the block's terms of which the sides are in relation.
+    function _compare(uint256 relation, uint256 left, uint256 right, uint256 terms) private pure returns (uint256 kept) {
+        unchecked {
+            for (uint256 k = 0; k < terms; k++) {
+                uint256 l = _loadFull(left + 32 * k);
+                uint256 r = _loadFull(right + 32 * k);
+                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+            }
+        }
+    }
+
+    /// @dev A predicate's side for each of the block's terms, one memory word each.
+    function _side(Slot memory slot, Block memory span, Index.Point memory point) private pure returns (uint256 values) {
+        unchecked {
+            values = _allocate(span.terms);
+            (bool isRun, Slot memory element) = slot.nested ? _elementRun(slot, point) : (false, slot);
+            if (isRun) {
+                // A tensor's elements themselves, as in ids[k] = v: no evaluation for each term.
+                uint256 from = _gatherRun(element, span);
+                for (uint256 k = 0; k < span.terms; k++) _store(values + 32 * k, _load(from + 32 * k));
+                return values;
+            }
+            for (uint256 k = 0; k < span.terms; k++) {
+                point.fold = span.start + k;
+                _store(values + 32 * k, _index(slot, k, point));
+            }
+        }
+    }
+
+    /// @dev Whether a map is one element of a tensor at an affine index, and where.
+    function _elementRun(Slot memory slot, Index.Point memory point) private pure returns (bool, Slot memory element) {
+        (bool single, uint256 node, uint256 inner) = Index.singleElement(slot.map);
+        if (!single) return (false, element);
+        _readMap(element, inner, point);
+        if (element.nested) return (false, element);
+        element.tensor = Tensors.find(point.outer, false, node);
+        return (true, element);
     }
 
     function _index(Slot memory slot, uint256 k, Index.Point memory point) private pure returns (uint256 index) {
@@ -434,6 +513,12 @@ library Operator {
     function _load(uint256 start) private pure returns (uint256 word) {
         assembly ("memory-safe") {
             word := shr(224, mload(start))
+        }
+    }
+
+    function _loadFull(uint256 start) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(start)
         }
     }
 

@@ -73,14 +73,20 @@ library Tensors {
     }
 
     /// @dev Where in memory the words of a page begin.
-    function pageAddress(Opened memory tensor, uint256 page) internal pure returns (uint256) {
+    function pageAddress(Opened memory tensor, uint256 page) internal pure returns (uint256 words) {
+        words = openedPage(tensor, page);
+        if (words == 0) revert PageNotOpened(tensor.node, page);
+    }
+
+    /// @dev Where in memory the words of a page begin; 0 if the page is not opened.
+    function openedPage(Opened memory tensor, uint256 page) internal pure returns (uint256) {
         unchecked {
             uint256[] memory pages = tensor.pages;
             for (uint256 i = 0; i < pages.length; i++) {
                 // Only the last page may be short, so every page starts at a multiple of 1,024 bytes.
                 if (pages[i] == page) return tensor.words + i * PAGE_BYTES;
             }
-            revert PageNotOpened(tensor.node, page);
+            return 0;
         }
     }
 

@@ -4,58 +4,31 @@
 mod common;
 #[path = "common/programs.rs"]
 mod programs;
+#[path = "common/referee.rs"]
+mod referee;
 #[path = "common/world.rs"]
 mod world;
 
-use alloy_primitives::Address;
 use common::Random;
 use programs::*;
-use samebit_graph::node::Kind;
-use samebit_referee::{Evm, Step};
+use referee::Referee;
+use samebit_graph::node::{Kind, Node};
 use world::{Leaf, World};
 
-struct Referee {
-    evm: Evm,
-    step: Address,
+/// Random elements of the world's last node, every block of each; the most gas that one took.
+fn agree_everywhere(referee: &mut Referee, name: &str, world: &World, elements: u64) -> u64 {
+    let node = world.nodes.last().expect("a node");
+    let mut random = Random(11);
+    let corners = [0, node.len() - 1];
+    let chosen = (0..elements).map(|_| random.below(node.len())).chain(corners).collect::<Vec<_>>();
+    let leaves = chosen.iter().flat_map(|&element| (0..blocks(node)).map(move |block| world.leaf(element, block)));
+    leaves.map(|leaf| referee.agree(name, &leaf)).max().expect("a leaf")
 }
 
-impl Referee {
-    fn new() -> Self {
-        let mut evm = Evm::new();
-        let step = evm.deploy(&Step::BYTECODE).expect("the referee deploys");
-        Self { evm, step }
-    }
-
-    /// The contract's word and the transaction's gas.
-    fn redo(&mut self, leaf: &Leaf) -> Result<(u32, u64), samebit_referee::EvmError> {
-        let call = Step::redoCall { place: leaf.place.clone(), witness: leaf.witness.clone() };
-        self.evm.call(self.step, &call).map(|answer| (answer.value, answer.gas))
-    }
-
-    fn agree(&mut self, name: &str, leaf: &Leaf) -> u64 {
-        let (word, gas) = self.redo(leaf).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let place = &leaf.place;
-        assert_eq!(
-            word, leaf.expected,
-            "{name}, element {}, block {}, body node {}: contract {word:08x}, reference {:08x}",
-            place.element, place.blockNumber, place.bodyNode, leaf.expected
-        );
-        gas
-    }
-
-    /// Random elements of the world's last node, every block of each.
-    fn agree_everywhere(&mut self, name: &str, world: &World, elements: u64) -> u64 {
-        let node = world.nodes.last().expect("a node");
-        let blocks = match &node.kind {
-            Kind::Fold(fold) => fold.extent.div_ceil(256),
-            _ => 1,
-        };
-        let mut random = Random(11);
-        let corners = [0, node.len() - 1];
-        let chosen = (0..elements).map(|_| random.below(node.len())).chain(corners).collect::<Vec<_>>();
-        let leaves =
-            chosen.iter().flat_map(|&element| (0..blocks).map(move |block| world.leaf(element, block)));
-        leaves.map(|leaf| self.agree(name, &leaf)).max().expect("a leaf")
+fn blocks(node: &Node) -> u64 {
+    match &node.kind {
+        Kind::Fold(fold) => fold.extent.div_ceil(256),
+        _ => 1,
     }
 }
 
@@ -63,27 +36,27 @@ impl Referee {
 fn ordered_product() {
     let mut referee = Referee::new();
     // K = 700 is two whole blocks and a short one; rows straddle pages.
-    let gas = referee.agree_everywhere("product", &product(5, 7, 700), 6);
+    let gas = agree_everywhere(&mut referee, "product", &product(5, 7, 700), 6);
     println!("product block, small trees: {gas} gas");
 }
 
 #[test]
 fn folds_with_predicates() {
     let mut referee = Referee::new();
-    referee.agree_everywhere("masked sum", &masked_sum(), 6);
-    referee.agree_everywhere("masked maximum", &masked_maximum(), 6);
-    referee.agree_everywhere("embedding gradient", &embedding_gradient(), 8);
+    agree_everywhere(&mut referee, "masked sum", &masked_sum(), 6);
+    agree_everywhere(&mut referee, "masked maximum", &masked_maximum(), 6);
+    agree_everywhere(&mut referee, "embedding gradient", &embedding_gradient(), 8);
 }
 
 #[test]
 fn maps() {
     let mut referee = Referee::new();
     for function in samebit_num::functions::ALL {
-        let gas = referee.agree_everywhere(function.name, &elementwise(function.code()), 12);
+        let gas = agree_everywhere(&mut referee, function.name, &elementwise(function.code()), 12);
         println!("{}: {gas} gas", function.name);
     }
-    referee.agree_everywhere("gather", &gather(), 20);
-    referee.agree_everywhere("transpose and index values", &transpose_with_indices(), 20);
+    agree_everywhere(&mut referee, "gather", &gather(), 20);
+    agree_everywhere(&mut referee, "transpose and index values", &transpose_with_indices(), 20);
 }
 
 #[test]
@@ -97,12 +70,8 @@ fn every_node_of_a_row_of_attention() {
     for row in [0, 7, 255, 256, 299] {
         let outputs = world.body_outputs(row);
         for (body_node, node) in body.iter().enumerate() {
-            let blocks = match &node.kind {
-                Kind::Fold(fold) => fold.extent.div_ceil(256),
-                _ => 1,
-            };
             for element in [0, random.below(node.len()), node.len() - 1] {
-                for block in 0..blocks {
+                for block in 0..blocks(node) {
                     let leaf = world.body_leaf(row, &outputs, body_node as u32, element, block);
                     referee.agree(&node.op, &leaf);
                 }
@@ -125,8 +94,8 @@ fn no_changed_witness_is_accepted_as_another_answer() {
             let mut changed = leaf.clone();
             spoil(&mut changed, &mut random);
             match referee.redo(&changed) {
-                Ok((word, _)) => {
-                    assert_eq!(word, leaf.expected, "a changed witness changed the answer");
+                Ok(answer) => {
+                    assert_eq!(answer.value, leaf.expected, "a changed witness changed the answer");
                     same += 1;
                 }
                 Err(samebit_referee::EvmError::Reverted(_)) => refused += 1,

@@ -1,5 +1,7 @@
 //! Small programs, one for each shape of leaf.
 
+#![allow(dead_code)]
+
 use super::common::Random;
 use super::world::{Tensor, World};
 use samebit_graph::index::{Index, coord, element, fold, row};
@@ -15,12 +17,12 @@ pub fn values(seed: u64, count: u64) -> Tensor {
     Tensor::floats((0..count).map(|_| random.value()).collect())
 }
 
-fn float_node(op: &str, shape: &[u64], kind: Kind) -> Node {
+pub fn float_node(op: &str, shape: &[u64], kind: Kind) -> Node {
     Node { op: op.into(), dtype: DType::F32, shape: shape.into(), kind }
 }
 
 /// The program that gives its one float.
-fn copy() -> Code {
+pub fn copy() -> Code {
     Code::new(vec![RegType::F], Vec::new()).expect("one register is a program")
 }
 
@@ -28,7 +30,7 @@ fn factors() -> Code {
     Code::new(vec![RegType::F; 2], Vec::new()).expect("two registers are a program")
 }
 
-fn fold_of(
+pub fn fold_of(
     kind: FoldKind,
     extent: u64,
     predicate: Option<Predicate>,
@@ -39,7 +41,7 @@ fn fold_of(
 }
 
 fn world(nodes: Vec<Node>, outputs: Vec<Tensor>) -> World {
-    World { nodes, outputs, step: 3, synthetic_node_count: None }
+    World { nodes, outputs: (0..).zip(outputs).collect(), step: 3, synthetic: None }
 }
 
 pub fn product_node(m: u64, n: u64, k: u64, a: u32, b: u32) -> Node {

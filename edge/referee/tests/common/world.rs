@@ -1,9 +1,11 @@
 //! The reference side of a leaf: a node evaluated by its definition, what it read, and the witness that opens that.
 
+#![allow(dead_code)]
+
 use super::Random;
 use alloy_primitives::B256;
 use samebit_commit::merkle::list_root;
-use samebit_commit::{BatchOpening, Canonical, Digest, OpeningError, Tag, Tree, hash, tensor};
+use samebit_commit::{BatchOpening, Digest, OpeningError, Tag, Tree, hash, tensor};
 use samebit_graph::index::{Point, coords_of};
 use samebit_graph::node::{DType, Fold, FoldKind, Input, Kind, Node};
 use samebit_num::{Arith, Binary32, Soft, fold, run};
@@ -45,14 +47,25 @@ impl Tensor {
             Tensor::Real { words, .. } => words[page as usize * 256..][..length].to_vec(),
             Tensor::Synthetic { seed, .. } => {
                 let mut random = Random(seed ^ page.wrapping_mul(0x1000_0001));
-                // Every byte of a word is non-zero: the dearest calldata.
-                (0..length).map(|_| random.value() | 0x0001_0101).collect()
+                // No byte of a float is zero: the dearest calldata. Integers stay small enough to be indices.
+                let word = |random: &mut Random| match self.dtype() {
+                    DType::F32 => random.value() | 0x0001_0101,
+                    DType::U32 => 0x0101_0101 + random.below(4) as u32,
+                };
+                (0..length).map(|_| word(&mut random)).collect()
             }
         }
     }
 
     fn word(&self, index: u64) -> u32 {
         if index < self.count() { self.page(index / 256)[(index % 256) as usize] } else { 0 }
+    }
+
+    fn root(&self) -> Digest {
+        match self {
+            Tensor::Real { dtype, words } => tensor::root_of(*dtype, words),
+            Tensor::Synthetic { .. } => panic!("a made-up tensor has no root of its own"),
+        }
     }
 
     /// The opening of these pages and the tensor's root.
@@ -99,12 +112,13 @@ fn open_tree(tree: Option<Tree>, count: u64, leaves: &[(u64, Digest)]) -> (Diges
 
 /// A program's nodes and the outputs of one step, seen from one node.
 pub struct World {
-    /// The nodes with their outputs; a leaf may be asked of the last one only.
+    /// The nodes; a leaf may be asked of the last one only.
     pub nodes: Vec<Node>,
-    pub outputs: Vec<Tensor>,
+    /// Outputs of the nodes before it, by node.
+    pub outputs: BTreeMap<u32, Tensor>,
     pub step: u64,
-    /// Pretend that the program has this many nodes, with made-up siblings.
-    pub synthetic_node_count: Option<u64>,
+    /// Pretend that the last node has this position in a program of that many nodes, with made-up siblings.
+    pub synthetic: Option<(u32, u64)>,
 }
 
 /// A leaf: where, what is opened, and what the reference says.
@@ -116,7 +130,7 @@ pub struct Leaf {
 }
 
 /// What a row of a composite is made of: the outputs of its body so far.
-type Row<'a> = (u64, &'a [Tensor]);
+type Row<'a> = (u64, &'a BTreeMap<u32, Tensor>);
 
 struct Reader<'a> {
     world: &'a World,
@@ -127,7 +141,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn word(&self, in_body: bool, node: u32, index: u64) -> u32 {
         let tensors = if in_body { self.row.1 } else { &self.world.outputs };
-        let tensor = &tensors[node as usize];
+        let tensor = &tensors[&node];
         // Beyond the end any page shows where the end is.
         let page = if index < tensor.count() { index / 256 } else { 0 };
         self.touched.borrow_mut().entry((in_body, node)).or_default().insert(page);
@@ -167,7 +181,6 @@ impl Reader<'_> {
                 };
                 predicate.relation.holds(side(&predicate.left), side(&predicate.right))
             });
-            // The contract reads the first term's index maps even when the predicate cuts the term.
             kept.then(|| fold.inputs.iter().map(|input| self.input(input, &point)).collect::<Vec<u32>>())
         });
         let soft = &mut Soft;
@@ -207,37 +220,34 @@ impl World {
     }
 
     /// All outputs of a composite's body for one row.
-    pub fn body_outputs(&self, row: u64) -> Vec<Tensor> {
+    pub fn body_outputs(&self, row: u64) -> BTreeMap<u32, Tensor> {
         let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else {
-            return Vec::new();
+            panic!("the last node is no composite")
         };
-        let mut outputs = Vec::new();
-        for node in body {
+        let mut outputs = BTreeMap::new();
+        for (position, node) in body.iter().enumerate() {
             let words = (0..node.len()).map(|element| self.element(node, element, (row, &outputs))).collect();
-            outputs.push(Tensor::Real { dtype: node.dtype, words });
+            outputs.insert(position as u32, Tensor::Real { dtype: node.dtype, words });
         }
         outputs
     }
 
     /// The leaf of one element of the last node: block `block` of a fold.
     pub fn leaf(&self, element: u64, block: u64) -> Leaf {
-        self.leaf_of(self.nodes.last().expect("a node"), 0, element, block, (0, &[]))
+        self.leaf_of(self.nodes.last().expect("a node"), 0, element, block, (0, &BTreeMap::new()))
     }
 
-    /// The leaf of one element of a node of the last node's body.
-    pub fn body_leaf(&self, row: u64, outputs: &[Tensor], body_node: u32, element: u64, block: u64) -> Leaf {
-        let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else {
-            panic!("no composite")
-        };
-        let before = &outputs[..body_node as usize];
-        let mut leaf = self.leaf_of(&body[body_node as usize], body_node, element, block, (row, before));
-        // The row's trace is of the whole body.
-        let (openings, siblings, root) =
-            self.open_all(&leaf.witness.body, outputs, outputs.len() as u64, false);
-        leaf.witness.body = openings;
-        leaf.witness.bodySiblings = siblings;
-        leaf.place.rowTrace = root;
-        leaf
+    /// The leaf of one element of a node of the last node's body, given the outputs of the whole body.
+    pub fn body_leaf(
+        &self,
+        row: u64,
+        outputs: &BTreeMap<u32, Tensor>,
+        body_node: u32,
+        element: u64,
+        block: u64,
+    ) -> Leaf {
+        let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else { panic!("no composite") };
+        self.leaf_of(&body[body_node as usize], body_node, element, block, (row, outputs))
     }
 
     fn leaf_of(&self, node: &Node, body_node: u32, element: u64, block: u64, row: Row<'_>) -> Leaf {
@@ -246,28 +256,28 @@ impl World {
         reader.touched.borrow_mut().clear();
         let expected = reader.evaluate(node, element, block, total);
         let mut touched = reader.touched.into_inner();
-        for (in_body, node) in reads(node) {
-            touched.entry((in_body, node)).or_insert_with(|| BTreeSet::from([0]));
+        for read in reads(node) {
+            touched.entry(read).or_insert_with(|| BTreeSet::from([0]));
         }
-        let pages = |wanted: bool, tensors: &[Tensor]| -> Vec<TensorOpening> {
-            let of_scope = touched.iter().filter(|((in_body, _), _)| *in_body == wanted);
-            of_scope.map(|((_, node), pages)| tensors[*node as usize].open(*node, pages).0).collect()
+        let pages_of = |wanted: bool| {
+            let of_scope = touched.iter().filter(move |((in_body, _), _)| *in_body == wanted);
+            of_scope.map(|((_, node), pages)| (*node, pages.clone())).collect::<BTreeMap<_, _>>()
         };
-        let last = self.nodes.len() as u32 - 1;
-        let node_count = self.synthetic_node_count.unwrap_or(self.nodes.len() as u64);
-        let synthetic = self.synthetic_node_count.is_some();
-        let outer = pages(false, &self.outputs);
-        let (outer, outer_siblings, trace) = self.open_all(&outer, &self.outputs, node_count, synthetic);
-        let tree = (!synthetic).then(|| Tree::new(self.nodes.iter().map(Node::digest).collect()));
-        let (top, node_siblings) =
-            open_tree(tree, node_count, &[(u64::from(last), self.nodes[last as usize].digest())]);
+        let last = self.nodes.last().expect("a node");
+        let (position, node_count) =
+            self.synthetic.unwrap_or((self.nodes.len() as u32 - 1, self.nodes.len() as u64));
+        let tree =
+            self.synthetic.is_none().then(|| Tree::new(self.nodes.iter().map(Node::digest).collect()));
+        let (top, node_siblings) = open_tree(tree, node_count, &[(u64::from(position), last.digest())]);
+        let outer = open_outputs(&self.outputs, &pages_of(false), node_count, self.synthetic.is_none());
+        let body = open_outputs(row.1, &pages_of(true), row.1.len() as u64, true);
         let place = Place {
             nodes: list_root(node_count, top).0.into(),
-            trace: trace.into(),
-            rowTrace: B256::ZERO,
+            trace: outer.root,
+            rowTrace: body.root,
             nodeCount: node_count,
             step: self.step,
-            node: last,
+            node: position,
             bodyNode: body_node,
             row: row.0,
             element,
@@ -275,46 +285,50 @@ impl World {
             total,
         };
         let witness = Witness {
-            node: self.nodes[last as usize].to_bytes().into(),
+            node: last.to_bytes().into(),
             nodeSiblings: node_siblings,
-            outer,
-            outerSiblings: outer_siblings,
-            body: pages(true, row.1),
-            bodySiblings: Vec::new(),
+            outer: outer.tensors,
+            outerSiblings: outer.siblings,
+            body: body.tensors,
+            bodySiblings: body.siblings,
         };
         Leaf { place, witness, expected }
     }
+}
 
-    /// The openings of these tensors in the list of all outputs, whose root comes last.
-    fn open_all(
-        &self,
-        openings: &[TensorOpening],
-        tensors: &[Tensor],
-        count: u64,
-        synthetic: bool,
-    ) -> (Vec<TensorOpening>, Vec<B256>, B256) {
-        let root_of = |opening: &TensorOpening| {
-            tensors[opening.node as usize].open(opening.node, &opening.pages.iter().copied().collect()).1
-        };
-        let leaves: Vec<_> =
-            openings.iter().map(|opening| (u64::from(opening.node), root_of(opening))).collect();
-        let root_of_all = |tensor: &Tensor| match tensor {
-            Tensor::Real { dtype, words } => tensor::root_of(*dtype, words),
-            Tensor::Synthetic { .. } => tensor.open(0, &BTreeSet::from([0])).1,
-        };
-        let tree = (!synthetic).then(|| {
-            let mut roots: Vec<Digest> = tensors.iter().map(root_of_all).collect();
-            leaves.iter().for_each(|(node, root)| roots[*node as usize] = *root);
-            // The disputed node's own output, and what follows, is whatever its side says.
-            roots.resize(count as usize, hash(Tag::Page, &[b"disputed"]));
-            Tree::new(roots)
-        });
-        if leaves.is_empty() {
-            return (Vec::new(), Vec::new(), B256::ZERO);
-        }
-        let (top, siblings) = open_tree(tree, count, &leaves);
-        (openings.to_vec(), siblings, list_root(count, top).0.into())
+/// Tensors opened in a list of outputs.
+#[derive(Default)]
+struct Outputs {
+    tensors: Vec<TensorOpening>,
+    siblings: Vec<B256>,
+    root: B256,
+}
+
+/// Opens these pages of these outputs in the list of `count` outputs: all of them, or with made-up neighbours.
+fn open_outputs(
+    outputs: &BTreeMap<u32, Tensor>,
+    pages: &BTreeMap<u32, BTreeSet<u64>>,
+    count: u64,
+    real: bool,
+) -> Outputs {
+    if pages.is_empty() {
+        return Outputs::default();
     }
+    let (tensors, leaves): (Vec<_>, Vec<_>) = pages
+        .iter()
+        .map(|(node, pages)| {
+            let (opening, root) = outputs[node].open(*node, pages);
+            (opening, (u64::from(*node), root))
+        })
+        .unzip();
+    let tree = real.then(|| {
+        // The disputed node's own output, and what follows, is whatever its side says.
+        let disputed = hash(Tag::Page, &[b"disputed"]);
+        let root = |node: u64| outputs.get(&(node as u32)).map_or(disputed, Tensor::root);
+        Tree::new((0..count).map(root).collect())
+    });
+    let (top, siblings) = open_tree(tree, count, &leaves);
+    Outputs { tensors, siblings, root: list_root(count, top).0.into() }
 }
 
 /// Every tensor that a map or fold names as an input, whether or not a predicate cuts all its terms.

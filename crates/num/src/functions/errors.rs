@@ -7,10 +7,10 @@ use crate::arith::Arith;
 /// Where the two forms meet.
 const MEETING: u32 = 0x3f6b_8000; // 471/512
 /// erf x = x + x·P(x²) below.
-const NEAR: [u32; 6] = [0x3e03_75d2, 0xbec0_936b, 0x3de7_0c6b, 0xbcdb_3a63, 0x3ba3_588c, 0xba1b_e8ca];
+const NEAR: [u32; 6] = [0x3e03_75d3, 0xbec0_936c, 0x3de7_0c6a, 0xbcdb_3a60, 0x3ba3_58a2, 0xba1b_e77d];
 /// erf t = 1 − e^(−t + t·Q(t)) above.
 const FAR: [u32; 7] =
-    [0xbe03_b96e, 0xbf22_9c57, 0xbdd9_69ea, 0x3cc2_1adb, 0xbb6c_9ad7, 0x39a5_1d76, 0xb72f_40db];
+    [0xbe03_b96f, 0xbf22_9c57, 0xbdd9_69e8, 0x3cc2_1ad9, 0xbb6c_9a71, 0x39a5_1c7f, 0xb72f_5844];
 /// 4: erf rounds to 1 from 3.84 on.
 const SATURATION: u32 = 0x4080_0000;
 

@@ -1,0 +1,442 @@
+//! A plan: launches in order, and where each tensor lives while it is needed.
+//!
+//! ```text
+//!   before          whole units that the batch does not reach          once
+//!   cut             sliced units, and folds carried over the slices    once per micro-batch
+//!   after           whole units that need all of the batch             once
+//! ```
+//! Tensors share **slots**: a slot is a buffer that holds one tensor after another. A tensor that outlives its part of the plan keeps its slot
+//! to the end of the part that reads it. A state's slots are of its exact size, so that the step's result can take the old state's place.
+
+use crate::lower::{Freedom, Unit, results, units};
+use crate::slice::{share, sliced};
+use samebit_graph::Program;
+use samebit_graph::node::{Kind, Node, NodeId};
+use samebit_ops::Kernel;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one entry of the plan does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Runs a kernel.
+    Kernel(Kernel),
+    /// Interprets one node on the host.
+    Host(NodeId),
+    /// Copies a state or table into a slot of its own.
+    Copy(NodeId),
+}
+
+/// How a launch relates to the micro-batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs once, on whole tensors.
+    Whole,
+    /// Runs for each slice, on slices.
+    Sliced,
+    /// Runs for each slice and continues its folds from one to the next.
+    Carried,
+}
+
+/// An entry of the plan.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// What to do; kernels have the shape of a slice where they run on slices.
+    pub action: Action,
+    /// Nodes read, in the kernel's order.
+    pub inputs: Vec<NodeId>,
+    /// Nodes written, in the kernel's order.
+    pub outputs: Vec<NodeId>,
+    /// Where the inputs are.
+    pub reads: Vec<Place>,
+    /// Where the outputs go.
+    pub writes: Vec<Place>,
+    /// Its relation to the micro-batches.
+    pub role: Role,
+}
+
+/// A buffer that holds one tensor after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its size.
+    pub words: u64,
+    /// Whether only tensors of exactly this size may use it.
+    exact: bool,
+}
+
+/// Where a node's tensor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a slot.
+    Slot(usize),
+    /// It is a table.
+    Table(usize),
+}
+
+/// Launches and places for one step.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whole units that the batch does not reach, the units of the loop over slices, and what follows it.
+    pub phases: [Vec<Launch>; 3],
+    /// Number of slices.
+    pub parts: u64,
+    /// For each node, whether its tensor in memory is one slice.
+    pub sliced: Vec<bool>,
+    /// Slots to allocate.
+    pub slots: Vec<Slot>,
+    /// Sliced nodes that are needed whole after the loop: where a slice is, and where the whole is put together.
+    pub collected: Vec<(NodeId, Place, Place)>,
+    /// Where the sinks, the loss and the gradient norm are after the step.
+    pub results: BTreeMap<NodeId, Place>,
+    /// For each state, the slot that holds it before the step.
+    pub state_slots: Vec<usize>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// The batch cannot be cut so.
+    #[error(
+        "the step's batch cannot be cut into {parts} micro-batches: {reason}; hint: use gradient_accumulation_steps: 1"
+    )]
+    NotSliceable {
+        /// The number of slices asked for.
+        parts: u64,
+        /// What is in the way.
+        reason: &'static str,
+    },
+    /// Two states would take their next value from one node.
+    #[error("states {first} and {second} end in the same node {node}")]
+    SharedSink {
+        /// A state.
+        first: usize,
+        /// Another.
+        second: usize,
+        /// The node.
+        node: NodeId,
+    },
+}
+
+impl Plan {
+    /// A plan for `parts` micro-batches. `table_bounds` as in [`crate::slice::sliced`].
+    pub fn new(
+        program: &Program,
+        parts: u64,
+        table_bounds: &[u32],
+        freedom: Freedom<'_>,
+    ) -> Result<Plan, PlanError> {
+        check_sinks(program)?;
+        let cut = match parts {
+            1 => vec![false; program.nodes.len()],
+            _ => sliced(program, parts, table_bounds).ok_or(PlanError::NotSliceable {
+                parts,
+                reason: "a sequence needs what all sequences give",
+            })?,
+        };
+        let builder = Builder { program, parts, cut, freedom };
+        let launches = builder.launches()?;
+        let phases = builder.phases(launches);
+        Ok(builder.place(phases))
+    }
+
+    /// Words that the plan's slots take together.
+    pub fn words(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.words).sum()
+    }
+}
+
+fn check_sinks(program: &Program) -> Result<(), PlanError> {
+    let mut seen = BTreeMap::new();
+    for (second, node) in program.sinks.iter().enumerate() {
+        if let Some(first) = seen.insert(*node, second) {
+            return Err(PlanError::SharedSink { first, second, node: *node });
+        }
+    }
+    Ok(())
+}
+
+struct Builder<'a> {
+    program: &'a Program,
+    parts: u64,
+    cut: Vec<bool>,
+    freedom: Freedom<'a>,
+}
+
+impl Builder<'_> {
+    fn nodes(&self) -> &[Node] {
+        &self.program.nodes
+    }
+
+    fn launches(&self) -> Result<Vec<Launch>, PlanError> {
+        let units = units(self.program, self.freedom);
+        let mut used: BTreeSet<NodeId> = results(self.program).collect();
+        units.iter().for_each(|unit| used.extend(unit.inputs(self.nodes())));
+        units.iter().filter_map(|unit| self.launch(unit, &used).transpose()).collect()
+    }
+
+    fn launch(&self, unit: &Unit, used: &BTreeSet<NodeId>) -> Result<Option<Launch>, PlanError> {
+        let inputs = unit.inputs(self.nodes());
+        let members = unit.owned(self.nodes());
+        let (action, outputs) = match unit {
+            Unit::Source(node) if self.freedom.opaque.contains(node) => (Action::Copy(*node), members),
+            Unit::Source(_) => return Ok(None),
+            Unit::Host(node) => (Action::Host(*node), members),
+            Unit::Simple(_, simple) => (Action::Kernel(simple.kernel.clone()), members),
+            Unit::Attention(attention) => {
+                (Action::Kernel(Kernel::Attention(attention.kernel.clone())), members)
+            }
+            Unit::Rows(group) => {
+                let mut program =
+                    group.lower(self.nodes()).expect("a group is lowered before it is formed").program;
+                let keep = |node: &NodeId| !self.freedom.fuse || used.contains(node);
+                let stores: Vec<usize> = (0..group.members.len())
+                    .filter(|at| members.contains(&group.members[*at]) && keep(&group.members[*at]))
+                    .collect();
+                let outputs = stores.iter().map(|at| group.members[*at]).collect();
+                program.stores = stores;
+                (Action::Kernel(Kernel::Rows(program)), outputs)
+            }
+        };
+        let role = self.role(&action, &inputs, &outputs)?;
+        let action = self.cut_action(action, role);
+        Ok(Some(Launch { action, inputs, outputs, reads: Vec::new(), writes: Vec::new(), role }))
+    }
+
+    fn role(&self, action: &Action, inputs: &[NodeId], outputs: &[NodeId]) -> Result<Role, PlanError> {
+        let is_cut = |node: &NodeId| self.cut[*node as usize];
+        let (some, all) = (outputs.iter().any(is_cut), outputs.iter().all(is_cut));
+        if some && (!all || matches!(action, Action::Host(_))) {
+            return Err(PlanError::NotSliceable {
+                parts: self.parts,
+                reason: "a kernel needs whole tensors",
+            });
+        }
+        let carries = match action {
+            Action::Kernel(Kernel::Product(p)) => {
+                let rows_of = |node: NodeId| self.nodes()[node as usize].len() / p.k as u64;
+                let lies = |node, k_stride: usize| k_stride as u64 == rows_of(node);
+                inputs.iter().all(is_cut) && lies(inputs[0], p.a.k_stride) && lies(inputs[1], p.b.k_stride)
+            }
+            Action::Kernel(Kernel::ColumnProduct(_) | Kernel::Scatter(_)) => inputs.iter().all(is_cut),
+            _ => false,
+        };
+        Ok(match (some, carries) {
+            (true, _) => Role::Sliced,
+            (false, true) => Role::Carried,
+            _ => Role::Whole,
+        })
+    }
+
+    /// The action for one slice.
+    fn cut_action(&self, action: Action, role: Role) -> Action {
+        let parts = self.parts as usize;
+        let Action::Kernel(mut kernel) = action else { return action };
+        match (&mut kernel, role) {
+            (_, Role::Whole) => {}
+            (Kernel::Product(p), Role::Sliced) => p.m /= parts,
+            (Kernel::Product(p), Role::Carried) => p.k /= parts,
+            (Kernel::ColumnProduct(c), _) => c.rows /= parts,
+            (Kernel::Scatter(s), _) => s.rows /= parts,
+            (Kernel::Attention(a), _) => a.batch /= parts,
+            (Kernel::Permute(p), _) => p.shape[0] /= parts,
+            (Kernel::Rows(r), _) => {
+                r.rows /= self.parts;
+                r.len /= self.parts;
+            }
+            (Kernel::Total(_), _) => unreachable!("a total is one element and never sliced"),
+        }
+        Action::Kernel(kernel)
+    }
+
+    /// Before, cut and after, each in the order given.
+    fn phases(&self, launches: Vec<Launch>) -> [Vec<Launch>; 3] {
+        let mut reached = vec![false; self.nodes().len()];
+        let mut phases = [Vec::new(), Vec::new(), Vec::new()];
+        for launch in launches {
+            let after =
+                launch.role == Role::Whole && launch.inputs.iter().any(|node| reached[*node as usize]);
+            let cut = launch.role != Role::Whole;
+            launch.outputs.iter().for_each(|node| reached[*node as usize] = cut || after);
+            phases[if cut { 1 } else { usize::from(after) * 2 }].push(launch);
+        }
+        phases
+    }
+
+    fn place(&self, mut phases: [Vec<Launch>; 3]) -> Plan {
+        let spans = Spans::new(self, &phases);
+        let mut slots = Slots::default();
+        let state_slots: Vec<usize> =
+            self.program.states.iter().map(|declaration| slots.take(declaration.len(), true)).collect();
+        let exact: BTreeSet<NodeId> = self.program.sinks.iter().copied().collect();
+        let mut places: Vec<Option<Place>> =
+            spans.values.iter().map(|value| self.source_place(value, &state_slots)).collect();
+        for at in 0..=spans.end {
+            for (id, value) in spans.values.iter().enumerate().filter(|(_, value)| value.start == at) {
+                if places[id].is_some() {
+                    continue;
+                }
+                let cut = self.cut[value.node as usize] && !value.collects;
+                let words = share(&self.nodes()[value.node as usize], self.parts, cut);
+                places[id] = Some(Place::Slot(slots.take(words, exact.contains(&value.node))));
+            }
+            for (id, _) in spans.values.iter().enumerate().filter(|(_, value)| value.last == at) {
+                if let Some(Place::Slot(slot)) = places[id] {
+                    slots.release(slot);
+                }
+            }
+        }
+        let place = |value: &usize| places[*value].expect("every value starts");
+        for (launch, (reads, writes)) in phases.iter_mut().flatten().zip(&spans.operands) {
+            launch.reads = reads.iter().map(place).collect();
+            launch.writes = writes.iter().map(place).collect();
+        }
+        Plan {
+            phases,
+            parts: self.parts,
+            sliced: self.cut.clone(),
+            collected: spans
+                .collected
+                .iter()
+                .map(|(from, to)| (spans.values[*from].node, place(from), place(to)))
+                .collect(),
+            results: spans.results.iter().map(|(node, value)| (*node, place(value))).collect(),
+            slots: slots.slots,
+            state_slots,
+        }
+    }
+
+    fn source_place(&self, value: &Value, state_slots: &[usize]) -> Option<Place> {
+        match self.nodes()[value.node as usize].kind {
+            Kind::State(index) if value.is_source => Some(Place::Slot(state_slots[index as usize])),
+            Kind::Table(index) if value.is_source => Some(Place::Table(index as usize)),
+            _ => None,
+        }
+    }
+}
+
+/// A tensor in memory: a node's output from the launch that makes it to the last that reads it. A node computed twice has two.
+struct Value {
+    node: NodeId,
+    start: usize,
+    last: usize,
+    /// A state or table, there before the first launch.
+    is_source: bool,
+    /// The whole of a sliced node, put together from its slices.
+    collects: bool,
+}
+
+/// The values of a plan and which of them each launch reads and writes.
+struct Spans {
+    values: Vec<Value>,
+    operands: Vec<(Vec<usize>, Vec<usize>)>,
+    collected: Vec<(usize, usize)>,
+    results: BTreeMap<NodeId, usize>,
+    end: usize,
+}
+
+impl Spans {
+    fn new(builder: &Builder<'_>, phases: &[Vec<Launch>; 3]) -> Spans {
+        let cut = phases[0].len()..phases[0].len() + phases[1].len();
+        let end = cut.end + phases[2].len();
+        let mut spans = Spans {
+            values: Vec::new(),
+            operands: Vec::new(),
+            collected: Vec::new(),
+            results: BTreeMap::new(),
+            end,
+        };
+        let mut current: BTreeMap<NodeId, usize> = BTreeMap::new();
+        for (at, launch) in phases.iter().flatten().enumerate() {
+            let in_cut = cut.contains(&at);
+            let reads = launch.inputs.iter().map(|node| {
+                let value = spans.read(builder, &mut current, *node, !in_cut, &cut);
+                let lasts = in_cut && spans.values[value].start < cut.start;
+                spans.values[value].last = spans.values[value].last.max(if lasts { cut.end - 1 } else { at });
+                value
+            });
+            let reads: Vec<usize> = reads.collect();
+            let writes = launch.outputs.iter().map(|node| {
+                let carried = launch.role == Role::Carried;
+                let (start, last) = if carried { (cut.start, cut.end - 1) } else { (at, at) };
+                let value = Value { node: *node, start, last, is_source: false, collects: false };
+                spans.values.push(value);
+                current.insert(*node, spans.values.len() - 1);
+                spans.values.len() - 1
+            });
+            let writes = writes.collect();
+            spans.operands.push((reads, writes));
+        }
+        for node in results(builder.program) {
+            let value = spans.read(builder, &mut current, node, true, &cut);
+            spans.values[value].last = end;
+            spans.results.insert(node, value);
+        }
+        spans
+    }
+
+    /// The value that a reader of the node finds; outside the loop over slices, a sliced node is read whole.
+    fn read(
+        &mut self,
+        builder: &Builder<'_>,
+        current: &mut BTreeMap<NodeId, usize>,
+        node: NodeId,
+        outside: bool,
+        cut: &std::ops::Range<usize>,
+    ) -> usize {
+        let Some(value) = current.get(&node).copied() else {
+            let value = Value { node, start: 0, last: 0, is_source: true, collects: false };
+            self.values.push(value);
+            current.insert(node, self.values.len() - 1);
+            return self.values.len() - 1;
+        };
+        let is_slice = builder.cut[node as usize] && !self.values[value].collects;
+        if !(outside && is_slice) {
+            return value;
+        }
+        self.values.push(Value { node, start: cut.start, last: cut.end, is_source: false, collects: true });
+        let whole = self.values.len() - 1;
+        self.values[value].last = self.values[value].last.max(cut.end - 1);
+        self.collected.push((value, whole));
+        current.insert(node, whole);
+        whole
+    }
+}
+
+/// Slots in use and free ones.
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: BTreeSet<usize>,
+}
+
+impl Slots {
+    /// A free slot that fits best; else the largest free one, grown; else another.
+    fn take(&mut self, words: u64, exact: bool) -> usize {
+        let fits = |slot: &Slot| slot.words == words || (!exact && !slot.exact && slot.words > words);
+        let best = self
+            .free
+            .iter()
+            .copied()
+            .filter(|at| fits(&self.slots[*at]))
+            .min_by_key(|at| self.slots[*at].words);
+        let largest = || {
+            let growing = self.free.iter().copied().filter(|at| !exact && !self.slots[*at].exact);
+            growing.max_by_key(|at| self.slots[*at].words)
+        };
+        match best.or_else(largest) {
+            Some(at) => {
+                self.free.remove(&at);
+                self.slots[at].words = self.slots[at].words.max(words);
+                self.slots[at].exact |= exact;
+                at
+            }
+            None => {
+                self.slots.push(Slot { words, exact });
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.free.insert(slot);
+    }
+}

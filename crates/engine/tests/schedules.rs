@@ -1,0 +1,150 @@
+//! One program, one result: every backend, thread count, micro-batch split and trace gives the interpreter's bits.
+
+use samebit_engine::plan::Action;
+use samebit_engine::{Engine, Outcome, Settings, Watch};
+use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
+use samebit_graph::interpret::{Bits, next_states, run_step};
+use samebit_graph::node::{Kind, NodeId};
+use samebit_num::Soft;
+use samebit_ops::{Backend, Buffer, backend};
+use std::sync::Arc;
+
+const STEPS: u64 = 2;
+
+fn backends() -> Vec<Arc<dyn Backend>> {
+    ["scalar", "avx2", "avx512"].iter().filter_map(|name| backend(name).ok()).map(Arc::from).collect()
+}
+
+/// The states after some steps, and each step's outcome, by the living definition.
+fn interpreted((program, states, tables): &Fixture) -> (Vec<Vec<u32>>, Vec<Outcome>) {
+    let mut states = states.clone();
+    let outcomes = (0..STEPS).map(|step| {
+        let outputs = run_step(&mut Bits(Soft), program, &states, tables, step);
+        states = next_states(program, &outputs);
+        Outcome { loss: outputs[program.loss as usize][0], grad_norm: outputs[program.grad_norm as usize][0] }
+    });
+    let outcomes = outcomes.collect();
+    (states, outcomes)
+}
+
+fn engine((program, states, tables): &Fixture, backend: Arc<dyn Backend>, settings: &Settings) -> Engine {
+    let mut engine = Engine::new(Arc::new(program.clone()), tables, backend, settings).expect("a plan");
+    for (index, words) in states.iter().enumerate() {
+        engine.write_state(index, words).expect("a state of the declared size");
+    }
+    engine
+}
+
+fn states_of(engine: &Engine) -> Vec<Vec<u32>> {
+    let states = engine.program().states.iter().enumerate();
+    states
+        .map(|(index, state)| {
+            let mut words = vec![0; state.len() as usize];
+            engine.read_state(index, 0, &mut words);
+            words
+        })
+        .collect()
+}
+
+fn executed(
+    fixture: &Fixture,
+    backend: Arc<dyn Backend>,
+    settings: &Settings,
+) -> (Vec<Vec<u32>>, Vec<Outcome>) {
+    let mut engine = engine(fixture, backend, settings);
+    let outcomes = (0..STEPS).map(|step| engine.step(step).expect("a step")).collect();
+    (states_of(&engine), outcomes)
+}
+
+#[track_caller]
+fn assert_same(
+    fixture: &Fixture,
+    found: &(Vec<Vec<u32>>, Vec<Outcome>),
+    expected: &(Vec<Vec<u32>>, Vec<Outcome>),
+    how: &str,
+) {
+    assert_eq!(found.1, expected.1, "{how}: loss and gradient norm");
+    for ((state, found), expected) in fixture.0.states.iter().zip(&found.0).zip(&expected.0) {
+        let wrong = found.iter().zip(expected).position(|(found, expected)| found != expected);
+        assert_eq!(wrong, None, "{how}: first wrong element of {}", state.name);
+    }
+}
+
+fn fixtures() -> Vec<(&'static str, Fixture)> {
+    let odd = Dims { sequences: 6, ..Dims::default() };
+    vec![("gpt", gpt(odd)), ("gpt with dropout", gpt(Dims { dropout: 0.2, ..odd })), ("llama", llama(odd))]
+}
+
+#[test]
+fn every_schedule_gives_the_interpreters_bits() {
+    for (name, fixture) in fixtures() {
+        let expected = interpreted(&fixture);
+        for backend in backends() {
+            for (threads, micro_batches) in [(1, 1), (2, 6), (3, 3), (7, 2)] {
+                let settings = Settings { threads, micro_batches, ..Settings::default() };
+                let found = executed(&fixture, backend.clone(), &settings);
+                assert_same(
+                    &fixture,
+                    &found,
+                    &expected,
+                    &format!("{name}, {}, {settings:?}", backend.name()),
+                );
+            }
+        }
+    }
+    if cfg!(debug_assertions) {
+        assert!(samebit_ops::is_marked("engine: block straddles micro-batches"));
+    }
+}
+
+#[test]
+fn the_reference_backend_agrees() {
+    let fixture = llama(Dims { sequences: 2, layers: 1, ..Dims::default() });
+    let expected = interpreted(&fixture);
+    let reference: Arc<dyn Backend> = Arc::from(backend("reference").expect("always there"));
+    assert_same(&fixture, &executed(&fixture, reference, &Settings::default()), &expected, "reference");
+}
+
+/// Collects every node's words.
+struct Collect(Vec<Vec<u32>>);
+
+impl Watch for Collect {
+    fn node(&mut self, node: NodeId, backend: &dyn Backend, buffer: &mut Buffer, words: usize) {
+        self.0[node as usize] = vec![0; words];
+        backend.read(buffer, 0, &mut self.0[node as usize]);
+    }
+}
+
+#[test]
+fn a_trace_shows_every_node_as_interpreted() {
+    for (name, fixture) in fixtures() {
+        let (program, states, tables) = &fixture;
+        let outputs = run_step(&mut Bits(Soft), program, states, tables, 0);
+        for backend in backends() {
+            let mut engine = engine(&fixture, backend, &Settings { threads: 2, ..Settings::default() });
+            let mut collect = Collect(vec![Vec::new(); program.nodes.len()]);
+            engine.traced_step(0, &mut collect).expect("a step");
+            for (id, node) in
+                program.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.kind, Kind::Table(_)))
+            {
+                assert_eq!(collect.0[id], outputs[id], "{name}: node {id} ({})", node.op);
+            }
+            assert_eq!(
+                states_of(&engine),
+                next_states(program, &outputs),
+                "{name}: state after a traced step"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_node_of_a_model_is_left_to_the_interpreter() {
+    for (name, fixture) in fixtures() {
+        let engine = engine(&fixture, Arc::from(backend("scalar").expect("always there")), &Settings::default());
+        for launch in engine.plan().phases.iter().flatten() {
+            let Action::Host(node) = launch.action else { continue };
+            panic!("{name}: node {node} ({})", fixture.0.nodes[node as usize].op);
+        }
+    }
+}

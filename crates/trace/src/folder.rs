@@ -1,0 +1,307 @@
+//! A run's folder: self-contained, written so that a crash at any instruction leaves what was there before or what was to be there.
+//!
+//! ```text
+//! DIR/program.bin              canonical bytes (docs/spec/program.md §5)
+//!     tables/NAME.bin          words of a table, little-endian
+//!     states/STEP.bin          words of all states before step STEP, in the program's order, little-endian
+//!     metrics.jsonl            a line a step
+//!     run.json  receipt.json   how it was run; what was computed
+//! ```
+
+use crate::receipt::{Receipt, RunRecord};
+use crate::{Job, Runner, TraceError};
+use samebit_commit::{Canonical, tensor};
+use samebit_graph::{Program, Spec};
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which states stay on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Every segment's.
+    All,
+    /// The first and the last.
+    Last,
+}
+
+/// Words moved between memory and disk at a time.
+const PIECE_WORDS: usize = 1 << 18;
+
+/// A run's folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at a path; nothing is touched.
+    pub fn at(path: impl Into<PathBuf>) -> Folder {
+        Folder { path: path.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn state_path(&self, step: u64) -> PathBuf {
+        self.path.join("states").join(format!("{step:08}.bin"))
+    }
+
+    /// Writes a new job's program, tables, first state and empty receipt.
+    ///
+    /// # Errors
+    /// A file that cannot be written; what was written is complete or absent.
+    pub fn create(
+        &self,
+        job: &Job,
+        states: &[Vec<u32>],
+        record: &RunRecord,
+        receipt: &Receipt,
+    ) -> Result<(), TraceError> {
+        for folder in ["states", "tables"] {
+            let path = self.path.join(folder);
+            fs::create_dir_all(&path).map_err(TraceError::file(path))?;
+        }
+        write_atomically(&self.file("program.bin"), |file| file.write_all(&job.program.to_bytes()))?;
+        for (table, words) in job.program.tables.iter().zip(job.tables.iter()) {
+            write_atomically(&self.table_path(&table.name), |file| write_words(file, words))?;
+        }
+        write_atomically(&self.state_path(0), |file| {
+            states.iter().try_for_each(|words| write_words(file, words))
+        })?;
+        self.write_json("run.json", record)?;
+        self.write_receipt(receipt)
+    }
+
+    fn table_path(&self, name: &str) -> PathBuf {
+        self.path.join("tables").join(format!("{name}.bin"))
+    }
+
+    /// Writes the runner's state, which is the one before `step`, straight from where it is.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_state(&self, step: u64, runner: &Runner) -> Result<(), TraceError> {
+        let states = &runner.job().program.states;
+        let mut piece = vec![0; PIECE_WORDS];
+        write_atomically(&self.state_path(step), |file| {
+            for (index, state) in states.iter().enumerate() {
+                let len = state.len() as usize;
+                for at in (0..len).step_by(PIECE_WORDS) {
+                    let count = PIECE_WORDS.min(len - at);
+                    runner.engine().read_state(index, at, &mut piece[..count]);
+                    write_words(file, &piece[..count])?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a state; the first one is never removed.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove_state(&self, step: u64) -> Result<(), TraceError> {
+        let path = self.state_path(step);
+        if step == 0 || !path.exists() {
+            return Ok(());
+        }
+        fs::remove_file(&path).map_err(TraceError::file(path))
+    }
+
+    /// The latest stored state that is not after `step`.
+    pub fn stored_state(&self, step: u64) -> Option<u64> {
+        let names = fs::read_dir(self.path.join("states")).ok()?;
+        let stored = names
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".bin")?.parse::<u64>().ok());
+        stored.filter(|at| *at <= step).max()
+    }
+
+    /// Reads a state, tensor by tensor.
+    ///
+    /// # Errors
+    /// A missing, short or long file.
+    pub fn read_state(
+        &self,
+        step: u64,
+        program: &Program,
+        mut each: impl FnMut(usize, Vec<u32>) -> Result<(), TraceError>,
+    ) -> Result<(), TraceError> {
+        let path = self.state_path(step);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(TraceError::NoState { step });
+            }
+            file => file.map_err(TraceError::file(&path))?,
+        };
+        let expected: u64 = program.states.iter().map(|state| state.len() * 4).sum();
+        let found = file.metadata().map_err(TraceError::file(&path))?.len();
+        if found != expected {
+            return Err(TraceError::malformed(&path, format!("{found} bytes instead of {expected}")));
+        }
+        let mut file = BufReader::with_capacity(PIECE_WORDS * 4, file);
+        for (index, state) in program.states.iter().enumerate() {
+            let words = read_words(&mut file, state.len() as usize).map_err(TraceError::file(&path))?;
+            each(index, words)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a state into a runner.
+    ///
+    /// # Errors
+    /// As [`Folder::read_state`].
+    pub fn load_state(&self, step: u64, runner: &mut Runner) -> Result<(), TraceError> {
+        let program = runner.job().program.clone();
+        self.read_state(step, &program, |index, words| runner.write_state(index, &words))
+    }
+
+    /// Writes the receipt.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_receipt(&self, receipt: &Receipt) -> Result<(), TraceError> {
+        write_atomically(&self.file("receipt.json"), |file| file.write_all(&receipt.to_bytes()))
+    }
+
+    /// Reads the receipt.
+    ///
+    /// # Errors
+    /// A missing or malformed file.
+    pub fn receipt(&self) -> Result<Receipt, TraceError> {
+        let path = self.file("receipt.json");
+        Receipt::from_bytes(&path, &fs::read(&path).map_err(TraceError::file(&path))?)
+    }
+
+    /// Reads how the folder was made.
+    ///
+    /// # Errors
+    /// A missing or malformed file.
+    pub fn record(&self) -> Result<RunRecord, TraceError> {
+        let path = self.file("run.json");
+        let bytes = fs::read(&path).map_err(TraceError::file(&path))?;
+        serde_json::from_slice(&bytes).map_err(|error| TraceError::malformed(&path, error))
+    }
+
+    /// Writes an object as JSON, atomically.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_json<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), TraceError> {
+        let mut bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| TraceError::malformed(self.file(name), error))?;
+        bytes.push(b'\n');
+        write_atomically(&self.file(name), |file| file.write_all(&bytes))
+    }
+
+    /// Reads the job back and checks it against the receipt: program, tables, and the Spec that names the job.
+    ///
+    /// # Errors
+    /// Missing or malformed files, and [`TraceError::Mismatch`] where bytes have another root than the receipt says.
+    pub fn job(&self, receipt: &Receipt) -> Result<Job, TraceError> {
+        let path = self.file("program.bin");
+        let bytes = fs::read(&path).map_err(TraceError::file(&path))?;
+        let program = Program::from_bytes(&bytes).map_err(|error| TraceError::malformed(&path, error))?;
+        program.check().map_err(|error| TraceError::malformed(&path, error))?;
+        expect("program.bin", program.digest(), receipt.program)?;
+        let mut tables = Vec::new();
+        let mut roots = Vec::new();
+        for table in &program.tables {
+            let words = self.read_table(&table.name, table.len() as usize)?;
+            let root = tensor::root_of(table.dtype, &words);
+            let expected = receipt.tables.get(&table.name).copied().unwrap_or(samebit_commit::Digest::ZERO);
+            expect(&format!("table {}", table.name), root, expected)?;
+            tables.push(words);
+            roots.push(root);
+        }
+        let spec = Spec {
+            program: receipt.program,
+            initial_state: receipt.initial_state,
+            tables: roots,
+            steps: receipt.steps,
+            segment_steps: receipt.segment_steps,
+            profile: receipt.profile.clone(),
+        };
+        expect("the job", spec.digest(), receipt.job)?;
+        Ok(Job { program: Arc::new(program), spec, tables: Arc::new(tables) })
+    }
+
+    fn read_table(&self, name: &str, len: usize) -> Result<Vec<u32>, TraceError> {
+        let path = self.table_path(name);
+        let mut file = File::open(&path).map_err(TraceError::file(&path))?;
+        let found = file.metadata().map_err(TraceError::file(&path))?.len();
+        if found != len as u64 * 4 {
+            return Err(TraceError::malformed(&path, format!("{found} bytes instead of {}", len * 4)));
+        }
+        read_words(&mut file, len).map_err(TraceError::file(&path))
+    }
+}
+
+/// An error unless the roots agree.
+pub(crate) fn expect(
+    what: &str,
+    found: samebit_commit::Digest,
+    expected: samebit_commit::Digest,
+) -> Result<(), TraceError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(TraceError::Mismatch { what: what.to_owned(), found, expected })
+}
+
+/// Writes beside the file, to disk, and renames: the file is the old one or the new one.
+fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), TraceError> {
+    let partial = path.with_extension("partial");
+    let written = File::create(&partial).and_then(|file| {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        write(&mut file)?;
+        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&partial, path)).and_then(|()| sync_folder(path));
+    placed.map_err(|error| {
+        // The error that matters is the one in hand; a partial file that stays is overwritten by the next attempt.
+        let _ = fs::remove_file(&partial);
+        TraceError::file(path)(error)
+    })
+}
+
+/// Makes a rename durable.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+fn write_words(file: &mut impl Write, words: &[u32]) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(words.len().min(PIECE_WORDS) * 4);
+    for piece in words.chunks(PIECE_WORDS) {
+        bytes.clear();
+        bytes.extend(piece.iter().flat_map(|word| word.to_le_bytes()));
+        file.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+fn read_words(file: &mut impl Read, len: usize) -> std::io::Result<Vec<u32>> {
+    let mut words = Vec::with_capacity(len);
+    let mut bytes = vec![0; len.min(PIECE_WORDS) * 4];
+    while words.len() < len {
+        let count = (len - words.len()).min(PIECE_WORDS) * 4;
+        file.read_exact(&mut bytes[..count])?;
+        words.extend(
+            bytes[..count]
+                .chunks_exact(4)
+                .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])),
+        );
+    }
+    Ok(words)
+}

@@ -1,0 +1,212 @@
+//! The record of a run that anybody can check offline.
+
+use crate::{Job, TraceError};
+use samebit_commit::{Digest, steps};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The receipt's format.
+pub const SCHEMA: u32 = 1;
+
+/// What a run computed, step by step of its segments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The format's number.
+    pub schema: u32,
+    /// Digest of the Spec: the job's name.
+    pub job: Digest,
+    /// Digest of the program.
+    pub program: Digest,
+    /// The arithmetic of the products.
+    pub profile: String,
+    /// The version that ran the job.
+    pub engine_version: String,
+    /// Root of the state before step 0.
+    pub initial_state: Digest,
+    /// Root of the tokens.
+    pub data: Digest,
+    /// Roots of all tables, by name.
+    pub tables: BTreeMap<String, Digest>,
+    /// Steps asked for.
+    pub steps: u64,
+    /// Steps in a segment.
+    pub segment_steps: u64,
+    /// The segments that were run, in order.
+    pub segments: Vec<SegmentRecord>,
+    /// How the run ended.
+    pub ending: Ending,
+    /// Root of the last state.
+    pub final_state: Digest,
+    /// Root of the list of the segments' states: the run's name.
+    pub run: Digest,
+    /// What it took.
+    pub cost: Cost,
+    /// Signatures; none for a local run.
+    pub signatures: Vec<String>,
+    /// Root of the weights file's bytes.
+    pub weights: Option<Digest>,
+    /// Digest of everything above.
+    pub digest: Digest,
+}
+
+/// A segment of a receipt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentRecord {
+    /// From 0.
+    pub index: u64,
+    /// First step, and the step after the last.
+    pub steps: [u64; 2],
+    /// Root of the state after it.
+    pub state_root: Digest,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Not yet.
+    Running,
+    /// All steps were run.
+    Finished,
+    /// This step made a loss that is not finite.
+    DivergedAt(u64),
+}
+
+/// What a run took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Floating-point operations of all steps run.
+    pub flops: u64,
+    /// Bytes that nodes read and wrote.
+    pub bytes: u64,
+    /// What is paid for: a million operations or bytes, whichever costs more.
+    pub work_units: u64,
+    /// Time; not part of what can be checked.
+    pub seconds: f64,
+}
+
+/// How a folder was made; `pinpoint` replays each side as its record says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunRecord {
+    /// The format's number.
+    pub schema: u32,
+    /// The backend's name.
+    pub backend: String,
+    /// Threads.
+    pub threads: usize,
+    /// Micro-batches of a step.
+    pub micro_batches: u64,
+    /// Version of the program that ran it.
+    pub engine_version: String,
+    /// Faults injected, as they were written on the command line.
+    pub faults: Vec<String>,
+}
+
+impl Receipt {
+    /// The receipt of a run that has not started.
+    pub fn new(job: &Job, engine_version: &str) -> Receipt {
+        let named = job.program.tables.iter().zip(&job.spec.tables);
+        let tables: BTreeMap<String, Digest> =
+            named.map(|(table, root)| (table.name.clone(), *root)).collect();
+        let mut receipt = Receipt {
+            schema: SCHEMA,
+            job: job.spec.digest(),
+            program: job.spec.program,
+            profile: job.spec.profile.clone(),
+            engine_version: engine_version.to_owned(),
+            initial_state: job.spec.initial_state,
+            data: tables.get(crate::job::table::TOKENS).copied().unwrap_or(Digest::ZERO),
+            tables,
+            steps: job.spec.steps,
+            segment_steps: job.spec.segment_steps,
+            segments: Vec::new(),
+            ending: Ending::Running,
+            final_state: job.spec.initial_state,
+            run: Digest::ZERO,
+            cost: Cost::default(),
+            signatures: Vec::new(),
+            weights: None,
+            digest: Digest::ZERO,
+        };
+        receipt.seal();
+        receipt
+    }
+
+    /// Adds a segment that ends before step `end` in a state of this root.
+    pub fn add_segment(&mut self, end: u64, state_root: Digest) {
+        let start = self.segments.last().map_or(0, |last| last.steps[1]);
+        self.segments.push(SegmentRecord {
+            index: self.segments.len() as u64,
+            steps: [start, end],
+            state_root,
+        });
+        self.final_state = state_root;
+    }
+
+    /// Steps that were run.
+    pub fn steps_run(&self) -> u64 {
+        self.segments.last().map_or(0, |last| last.steps[1])
+    }
+
+    /// The roots of the segments' states.
+    pub fn state_roots(&self) -> Vec<Digest> {
+        self.segments.iter().map(|segment| segment.state_root).collect()
+    }
+
+    /// Recomputes what follows from the rest.
+    pub fn seal(&mut self) {
+        self.run = steps::run_root(&self.state_roots());
+        self.digest = self.own_digest();
+    }
+
+    fn own_digest(&self) -> Digest {
+        let blank = Receipt { digest: Digest::ZERO, ..self.clone() };
+        samebit_commit::hash(samebit_commit::Tag::Receipt, &[&blank.to_bytes()])
+    }
+
+    /// The file's bytes; the one form in which a receipt is accepted.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes =
+            serde_json::to_vec_pretty(self).expect("a receipt has no map with keys that are not strings");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a receipt, which must be in the form in which it was written, with its own digest right.
+    ///
+    /// # Errors
+    /// [`TraceError::Malformed`] naming what is wrong.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Receipt, TraceError> {
+        let receipt: Receipt = serde_json::from_slice(bytes)
+            .map_err(|error| TraceError::malformed(path, format!("not a receipt: {error}")))?;
+        let wrong = if receipt.schema != SCHEMA {
+            Some(format!("receipt schema {}; hint: this version reads schema {SCHEMA}", receipt.schema))
+        } else if receipt.own_digest() != receipt.digest || receipt.to_bytes() != bytes {
+            Some("the receipt was changed after it was written".to_owned())
+        } else if receipt.run != steps::run_root(&receipt.state_roots()) {
+            Some("the receipt's run root does not follow from its segments".to_owned())
+        } else {
+            receipt.disorder()
+        };
+        wrong.map_or(Ok(receipt), |reason| Err(TraceError::malformed(path, reason)))
+    }
+
+    /// What is wrong with the order of the segments.
+    fn disorder(&self) -> Option<String> {
+        let mut end = 0;
+        for (index, segment) in self.segments.iter().enumerate() {
+            let [start, stop] = segment.steps;
+            if segment.index != index as u64 || start != end || stop <= start || stop > self.steps {
+                return Some(format!("segment {index} of the receipt is out of order"));
+            }
+            end = stop;
+        }
+        let last = self.segments.last().map_or(self.initial_state, |segment| segment.state_root);
+        (last != self.final_state).then(|| "the receipt's final state is not its last segment's".to_owned())
+    }
+}

@@ -1,0 +1,167 @@
+//! Checking a stored run: hashes always, re-execution of the segments that were selected.
+
+use crate::folder::expect;
+use crate::{Ending, Folder, Receipt, Runner, TraceError, job::state_root_of};
+use samebit_commit::{Digest, tensor};
+use samebit_graph::Program;
+
+/// Which segments are re-executed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// These.
+    Only(Vec<u64>),
+}
+
+/// What a verification came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification {
+    /// Segments of the run.
+    pub segments: u64,
+    /// Segments that were re-executed, in order.
+    pub executed: Vec<u64>,
+    /// The first thing that is wrong, if any.
+    pub finding: Option<Finding>,
+}
+
+/// What is wrong with a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// Re-execution of the segment ends in another state, or ends elsewhere.
+    Segment {
+        /// The segment.
+        index: u64,
+        /// The root that the receipt says.
+        claimed: Digest,
+        /// The root that re-execution gives.
+        computed: Digest,
+    },
+    /// A stored state is not the one in the receipt.
+    State {
+        /// The segment that ends in the state; nothing for the first state.
+        segment: Option<u64>,
+        /// The root in the receipt.
+        claimed: Digest,
+        /// The root of the stored bytes.
+        computed: Digest,
+    },
+    /// The run ends otherwise than the receipt says.
+    Ending {
+        /// The last segment.
+        segment: u64,
+        /// What re-execution saw.
+        reason: String,
+    },
+}
+
+/// Checks the roots of every stored state and re-executes the selected segments. `runner` runs the job without faults; `progress` hears of
+/// each step that was re-executed.
+///
+/// # Errors
+/// Missing files and the engine's errors; what is wrong with the run is a [`Finding`], not an error.
+pub fn verify(
+    folder: &Folder,
+    receipt: &Receipt,
+    runner: &mut Runner,
+    selection: &Selection,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verification, TraceError> {
+    let program = runner.job().program.clone();
+    let segments = receipt.segments.len() as u64;
+    let mut verification = Verification { segments, executed: Vec::new(), finding: None };
+    if let Some(finding) = stored_states(folder, receipt, &program)? {
+        verification.finding = Some(finding);
+        return Ok(verification);
+    }
+    for segment in 0..segments {
+        if matches!(selection, Selection::Only(chosen) if !chosen.contains(&segment)) {
+            continue;
+        }
+        verification.executed.push(segment);
+        verification.finding = execute(folder, receipt, runner, segment, progress)?;
+        if verification.finding.is_some() {
+            break;
+        }
+    }
+    Ok(verification)
+}
+
+fn stored_states(
+    folder: &Folder,
+    receipt: &Receipt,
+    program: &Program,
+) -> Result<Option<Finding>, TraceError> {
+    let first = std::iter::once((None, 0, receipt.initial_state));
+    let later =
+        receipt.segments.iter().map(|segment| (Some(segment.index), segment.steps[1], segment.state_root));
+    for (segment, step, claimed) in first.chain(later) {
+        if folder.stored_state(step) != Some(step) {
+            continue;
+        }
+        let computed = stored_root(folder, step, program)?;
+        if computed != claimed {
+            return Ok(Some(Finding::State { segment, claimed, computed }));
+        }
+    }
+    Ok(None)
+}
+
+fn stored_root(folder: &Folder, step: u64, program: &Program) -> Result<Digest, TraceError> {
+    let mut roots = Vec::new();
+    folder.read_state(step, program, |index, words| {
+        roots.push(tensor::root_of(program.states[index].dtype, &words));
+        Ok(())
+    })?;
+    Ok(state_root_of(program, &roots))
+}
+
+fn execute(
+    folder: &Folder,
+    receipt: &Receipt,
+    runner: &mut Runner,
+    segment: u64,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Option<Finding>, TraceError> {
+    let record = &receipt.segments[segment as usize];
+    let [start, end] = record.steps;
+    let stored = folder.stored_state(start).ok_or(TraceError::NoState { step: start })?;
+    folder.load_state(stored, runner)?;
+    if stored != start {
+        (stored..start).try_for_each(|step| runner.step(step).map(drop))?;
+        let claimed = receipt.segments[segment as usize - 1].state_root;
+        expect(&format!("the state before segment {segment}, re-executed"), runner.state_root(), claimed)?;
+    }
+    let mut diverged = None;
+    for step in start..end {
+        let outcome = runner.step(step)?;
+        progress(step);
+        if outcome.is_diverged() {
+            diverged = Some(step);
+            break;
+        }
+    }
+    let computed = runner.state_root();
+    if computed != record.state_root {
+        return Ok(Some(Finding::Segment { index: segment, claimed: record.state_root, computed }));
+    }
+    Ok(ending(receipt, segment, end, diverged))
+}
+
+/// Whether the run ended where the receipt says that it did.
+fn ending(receipt: &Receipt, segment: u64, end: u64, diverged: Option<u64>) -> Option<Finding> {
+    let is_last = segment + 1 == receipt.segments.len() as u64;
+    let claimed = match receipt.ending {
+        Ending::DivergedAt(step) if is_last => Some(step),
+        _ => None,
+    };
+    let reason = match (diverged, claimed) {
+        (found, claimed) if found == claimed && claimed.is_none_or(|step| step + 1 == end) => {
+            let is_short = is_last && receipt.ending == Ending::Finished && end != receipt.steps;
+            is_short.then(|| format!("the run is called finished after step {end} of {}", receipt.steps))
+        }
+        (Some(step), _) => Some(format!("step {step} diverges")),
+        (None, _) => Some("no step diverges".to_owned()),
+    };
+    reason.map(|reason| Finding::Ending { segment, reason })
+}

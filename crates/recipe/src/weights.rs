@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+pub(crate) use save::replace_file;
 pub use save::save_weights;
 
 use crate::error::{Error, Result};

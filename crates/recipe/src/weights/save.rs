@@ -41,20 +41,31 @@ fn header(tensors: &[(String, Vec<usize>, &[f32])]) -> Vec<u8> {
 }
 
 fn write(path: &Path, header: &[u8], tensors: &[(String, Vec<usize>, &[f32])]) -> std::io::Result<()> {
+    replace_file(path, |writer| {
+        writer.write_all(&(header.len() as u64).to_le_bytes())?;
+        writer.write_all(header)?;
+        for (_, _, data) in tensors {
+            for values in data.chunks(1 << 14) {
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                writer.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Writes a file whole: it is written beside its name, brought to the disk, and renamed.
+pub(crate) fn replace_file(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let mut temporary = tempfile::Builder::new().prefix(".weights-").suffix(".tmp").tempfile_in(directory)?;
     let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
-    writer.write_all(&(header.len() as u64).to_le_bytes())?;
-    writer.write_all(header)?;
-    for (_, _, data) in tensors {
-        for values in data.chunks(1 << 14) {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            writer.write_all(&bytes)?;
-        }
-    }
+    fill(&mut writer)?;
     writer.flush()?;
     drop(writer);
     make_readable(temporary.as_file())?;

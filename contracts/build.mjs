@@ -63,6 +63,7 @@ for (const path of paths) {
       compiler: solc.version(),
       settings: { ...SETTINGS, outputSelection: undefined },
       sourcesSha256,
+      runtimeBytes: size,
       abi: contract.abi,
       bytecode: `0x${contract.evm.bytecode.object}`,
     };

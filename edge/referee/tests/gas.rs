@@ -118,9 +118,7 @@ fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, (u64, u64)> {
         let used = referee.agree(name, &world.leaf(element, block));
         gas.insert(name, (used, limit));
     };
-    let matrix = |k: u64| {
-        large(product_node(ELEMENTS / k, ELEMENTS / k, k, 1, 5461), &floats(&[1, 5461]))
-    };
+    let matrix = |k: u64| large(product_node(ELEMENTS / k, ELEMENTS / k, k, 1, 5461), &floats(&[1, 5461]));
     leaf("product block, K = 4096", BLOCK_LIMIT, matrix(4096), 77_777, 9);
     leaf("product block on two pages each, K = 4097", BLOCK_LIMIT, matrix(4097), 77_777, 9);
     leaf("sum block", BLOCK_LIMIT, row_fold(FoldKind::Sum, 4096, None, copy()), 7, 9);
@@ -170,7 +168,8 @@ fn operations() -> BTreeMap<&'static str, u64> {
     let mut median = |code: u32| {
         let mut gas: Vec<u64> = (0..301)
             .map(|_| {
-                let [a, b, c] = [random.value() & 0x7fff_ffff, random.value(), random.value()].map(U256::from);
+                let [a, b, c] =
+                    [random.value() & 0x7fff_ffff, random.value(), random.value()].map(U256::from);
                 let call = NumProbe::gasOfCall { op: U256::from(code), a, b, c };
                 evm.call(probe, &call).expect("the probe answers").value.to::<u64>()
             })
@@ -209,5 +208,8 @@ fn gas_is_within_limits_and_as_recorded() {
     assert!(over.is_empty(), "over their limit: {over:?}");
     let recorded: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(SNAPSHOT).expect("a snapshot")).expect("JSON");
-    assert_eq!(measured, recorded, "gas changed; hint: SAMEBIT_WRITE_SNAPSHOTS=1 records it when it is meant");
+    assert_eq!(
+        measured, recorded,
+        "gas changed; hint: SAMEBIT_WRITE_SNAPSHOTS=1 records it when it is meant"
+    );
 }

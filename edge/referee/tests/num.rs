@@ -1,8 +1,10 @@
-//! `Num` and `Scalar` in Solidity against the processor: every operation of arithmetic.md §2, one instruction a case.
+//! `Num` and `Scalar` in Solidity against the reference (`samebit_num::Soft`) and the processor: every operation of
+//! arithmetic.md §2, one instruction a case, then every function as a program.
 mod common;
 
 use alloy_primitives::Address;
 use common::{EDGES, Random, big_endian, canonical, words};
+use samebit_num::{Code, Instr, Op, RegType, Soft, functions, run};
 use samebit_referee::{Evm, NumProbe};
 
 const HARD_CASES: usize = 100_000;
@@ -88,6 +90,38 @@ const OPERATIONS: [Operation; 34] = [
 /// The immediate of every instruction here; "by 0" cases have 0.
 const IMMEDIATE: u32 = 7;
 
+/// The operation alone as a program, mask operands made from integers and a mask result made an integer.
+fn reference(operation: &Operation, immediate: u32, case: [u32; 3]) -> u32 {
+    let op = Op::from_code(operation.code).expect("the operation exists");
+    let operands = op.operands();
+    let kind = |position: usize| match operands.get(position) {
+        None | Some(RegType::M) => RegType::U,
+        Some(kind) => *kind,
+    };
+    let mut inputs = vec![kind(0), kind(1), kind(2), RegType::U, RegType::U];
+    let mut words = vec![case[0], case[1], case[2], 0, 1];
+    let uses_immediate = matches!(operation.code, 0x0e | 0x17..=0x1a);
+    let mut instr = Instr { op, a: 0, b: 1, c: 2, imm: if uses_immediate { immediate } else { 0 } };
+    let mut instrs = Vec::new();
+    if operands.first() == Some(&RegType::M) {
+        // A mask cannot be an input: 0 < x is one.
+        instrs.push(Instr { op: Op::ILt, a: 3, b: 0, c: 0, imm: 0 });
+        instr.a = 5;
+    }
+    for (position, field) in [&mut instr.a, &mut instr.b, &mut instr.c].into_iter().enumerate() {
+        if position >= operands.len() {
+            *field = 0;
+        }
+    }
+    instrs.push(instr);
+    if op.result() == RegType::M {
+        let mask = (inputs.len() + instrs.len() - 1) as u8;
+        instrs.push(Instr { op: Op::ISelect, a: mask, b: 4, c: 3, imm: 0 });
+    }
+    let code = Code::new(std::mem::take(&mut inputs), instrs).expect("a well-formed program");
+    run(&code, &std::mem::take(&mut words), &mut Soft)
+}
+
 fn compare(evm: &mut Evm, probe: Address, operation: &Operation, cases: &[[u32; 3]]) {
     let immediate = if operation.name.ends_with("by 0") { 0 } else { IMMEDIATE };
     let [i0, i1, i2, i3] = immediate.to_be_bytes();
@@ -98,12 +132,13 @@ fn compare(evm: &mut Evm, probe: Address, operation: &Operation, cases: &[[u32; 
     let results = words(&evm.batch(probe, &call).expect("the probe answers").value);
     assert_eq!(results.len(), cases.len());
     for (case, &result) in cases.iter().zip(&results) {
-        let expected = (operation.processor)(case[0], case[1], case[2]);
-        let (got, expected) =
-            if operation.float { (canonical(result), canonical(expected)) } else { (result, expected) };
-        assert_eq!(
-            got, expected,
-            "{} of {case:08x?}: contract {got:08x}, processor {expected:08x}",
+        let processor = (operation.processor)(case[0], case[1], case[2]);
+        let seen = |word| if operation.float { canonical(word) } else { word };
+        let (contract, processor) = (seen(result), seen(processor));
+        let reference = reference(operation, immediate, *case);
+        assert!(
+            contract == reference && reference == processor,
+            "{} of {case:08x?}: contract {contract:08x}, reference {reference:08x}, processor {processor:08x}",
             operation.name
         );
     }
@@ -160,4 +195,38 @@ fn hard_cases_are_hard() {
     }
     println!("of {HARD_CASES}: {subnormal} subnormal, {infinite} overflow, {zero} zero, {tie} ties of a · b");
     assert!([subnormal, infinite, zero, tie].iter().all(|count| *count > 150));
+}
+
+#[test]
+fn every_function_as_a_program() {
+    let mut evm = Evm::new();
+    let probe = evm.deploy(&NumProbe::BYTECODE).expect("the probe deploys");
+    let mut random = Random(13);
+    let inputs: Vec<u32> = (0..400)
+        .map(|i| match i % 4 {
+            0 => random.word() as u32,
+            1 => random.float(100..140),
+            _ => random.float(122..131),
+        })
+        .chain(EDGES)
+        .collect();
+    for function in functions::ALL {
+        let code = function.code();
+        let call = NumProbe::runCall {
+            code: code.encode().into(),
+            cases: big_endian(inputs.iter().copied()).into(),
+            inputs: alloy_primitives::U256::from(1),
+        };
+        let results = words(&evm.batch(probe, &call).expect("the probe answers").value);
+        assert_eq!(results.len(), inputs.len());
+        for (&x, &result) in inputs.iter().zip(&results) {
+            let (contract, reference) = (canonical(result), run(&code, &[x], &mut Soft));
+            let processor = canonical((function.native)(f(x)).to_bits());
+            assert!(
+                contract == reference && reference == processor,
+                "{} of {x:08x}: contract {contract:08x}, reference {reference:08x}, processor {processor:08x}",
+                function.name
+            );
+        }
+    }
 }

@@ -21,7 +21,8 @@ fn agree_everywhere(referee: &mut Referee, name: &str, world: &World, elements: 
     let mut random = Random(11);
     let corners = [0, node.len() - 1];
     let chosen = (0..elements).map(|_| random.below(node.len())).chain(corners).collect::<Vec<_>>();
-    let leaves = chosen.iter().flat_map(|&element| (0..blocks(node)).map(move |block| world.leaf(element, block)));
+    let leaves =
+        chosen.iter().flat_map(|&element| (0..blocks(node)).map(move |block| world.leaf(element, block)));
     leaves.map(|leaf| referee.agree(name, &leaf)).max().expect("a leaf")
 }
 

@@ -246,7 +246,9 @@ impl World {
         element: u64,
         block: u64,
     ) -> Leaf {
-        let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else { panic!("no composite") };
+        let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else {
+            panic!("no composite")
+        };
         self.leaf_of(&body[body_node as usize], body_node, element, block, (row, outputs))
     }
 
@@ -266,8 +268,7 @@ impl World {
         let last = self.nodes.last().expect("a node");
         let (position, node_count) =
             self.synthetic.unwrap_or((self.nodes.len() as u32 - 1, self.nodes.len() as u64));
-        let tree =
-            self.synthetic.is_none().then(|| Tree::new(self.nodes.iter().map(Node::digest).collect()));
+        let tree = self.synthetic.is_none().then(|| Tree::new(self.nodes.iter().map(Node::digest).collect()));
         let (top, node_siblings) = open_tree(tree, node_count, &[(u64::from(position), last.digest())]);
         let outer = open_outputs(&self.outputs, &pages_of(false), node_count, self.synthetic.is_none());
         let body = open_outputs(row.1, &pages_of(true), row.1.len() as u64, true);

@@ -297,7 +297,7 @@ fn special_values() {
         ("sin", 0.0, 0.0),
         ("sin", -0.0, -0.0),
         ("sin", infinity, nan),
-        ("sin", 1_048_577.0, nan),
+        ("sin", 262_144.03, nan),
         ("cos", 0.0, 1.0),
         ("cos", -infinity, nan),
         ("cos", nan, nan),

@@ -1,13 +1,14 @@
-//! sin x and cos x for |x| ≤ 2^20, NaN beyond.
+//! sin x and cos x for |x| ≤ 2^18, NaN beyond.
 //!
-//! x = n·π/2 + r with |r| ≤ π/4 and a little. n has at most 20 bits and the first part of π/2 is a multiple of 2^−23, so
-//! x − n·first is exact; the two further parts carry π/2 to 2^−75, which keeps r relatively accurate next to its zeros.
+//! x = n·π/2 + r with |r| ≤ π/4 and a little. n has at most 18 bits and the first part of π/2 is a multiple of 2^−23, so
+//! x − n·first is exact; the two further parts carry π/2 to 2^−71, which keeps r relatively accurate next to its
+//! zeros. Farther out the third part is no longer small against the last place of r, and its rounding costs another half ulp.
 
 use super::{HALF, ONE, polynomial};
 use crate::arith::Arith;
 
-/// 2^20: beyond it neighbouring floats are far apart on the circle's scale, and the result is NaN.
-pub const TRIGONOMETRIC_LIMIT: f32 = 1_048_576.0;
+/// 2^18, more than any position in a context: beyond it the result is NaN.
+pub const TRIGONOMETRIC_LIMIT: f32 = 262_144.0;
 
 const TWO_OVER_PI: u32 = 0x3f22_f983;
 /// −π/2 in three parts of one sign: n·part is −0 for n = +0, which keeps the sign of x = ±0.
@@ -18,7 +19,7 @@ const SINE: [u32; 3] = [0xbe2a_aaa1, 0x3c08_82db, 0xb94c_5e35];
 const COSINE: [u32; 3] = [0x3d2a_aaa5, 0xbab6_0570, 0x37cc_b9ea];
 const ROUNDING: u32 = 0x4b40_0000; // 1.5·2^23
 
-/// sin x. At most 2 ulp from exact for |x| ≤ 2^20; NaN beyond. sin −0 = −0.
+/// sin x. At most 2 ulp from exact for |x| ≤ 2^18; NaN beyond. sin −0 = −0.
 #[inline(always)]
 pub fn sin<A: Arith>(a: &mut A, x: A::F) -> A::F {
     let call = a.enter("sin", x);
@@ -26,7 +27,7 @@ pub fn sin<A: Arith>(a: &mut A, x: A::F) -> A::F {
     a.leave(call, result)
 }
 
-/// cos x. At most 2 ulp from exact for |x| ≤ 2^20; NaN beyond.
+/// cos x. At most 2 ulp from exact for |x| ≤ 2^18; NaN beyond.
 #[inline(always)]
 pub fn cos<A: Arith>(a: &mut A, x: A::F) -> A::F {
     let call = a.enter("cos", x);

@@ -13,7 +13,7 @@
 //! let cases = [1.0f32, 2.0, 0.0].iter().flat_map(|x| x.to_bits().to_be_bytes()).collect::<Vec<u8>>();
 //! let call = NumProbe::applyInstructionCall { instruction: [0x01, 0, 1, 0, 0, 0, 0, 0].into(), cases: cases.into() };
 //! let sum = evm.call(probe, &call)?.value;
-//! assert_eq!(*sum, 3.0f32.to_bits().to_be_bytes());
+//! assert_eq!(sum.as_ref(), 3.0f32.to_bits().to_be_bytes());
 //! # Ok::<(), samebit_referee::EvmError>(())
 //! ```
 mod contracts;

@@ -51,9 +51,9 @@ pub enum Fault {
     #[error("an index map may reach {value}; hint: 2^63 is too much")]
     Bound { value: u128 },
     #[error(
-        "a block of the fold touches up to {pages} pages of input {input}; hint: {limit} at most, so read it contiguously"
+        "index map {input} is not contiguous along the fold; hint: permute the tensor first, so that the fold index stands outside every div, mod and element, with coefficient 1"
     )]
-    Pages { input: usize, pages: u64, limit: u64 },
+    Contiguity { input: usize },
     #[error("a leaf costs about {gas} gas, the limit is {limit}")]
     Gas { gas: u64, limit: u64 },
     #[error("its rows of {row_length} elements do not fill its {count} elements, or the body gives {given}")]
@@ -62,6 +62,8 @@ pub enum Fault {
     BodyKind,
     #[error("it has {found} elements instead of {expected}")]
     Elements { found: u64, expected: u64 },
+    #[error("{found} sinks for {expected} states")]
+    Sinks { found: u64, expected: u64 },
     #[error("{what} is not in canonical form")]
     NotCanonical { what: &'static str },
 }

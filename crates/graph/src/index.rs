@@ -107,6 +107,7 @@ impl Index {
     }
 
     /// ⌊map / divisor⌋.
+    #[expect(clippy::should_implement_trait, reason = "the other side is a number, not a map")]
     pub fn div(self, divisor: u64) -> Index {
         assert!(divisor > 0, "an index map divided by 0");
         match (divisor, self.terms.is_empty()) {

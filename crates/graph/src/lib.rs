@@ -6,11 +6,14 @@
 pub mod batch;
 pub mod builder;
 pub mod canonical;
+mod cost;
 mod error;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+pub mod gas;
 pub mod index;
 pub mod interpret;
+mod legality;
 pub mod limits;
 pub mod node;
 pub mod operators;
@@ -19,6 +22,7 @@ mod program;
 pub mod scalar;
 
 pub use builder::Builder;
+pub use cost::Cost;
 pub use error::{Fault, GraphError};
 pub use index::Index;
 pub use node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};

@@ -34,7 +34,5 @@ pub const OPERATOR_NAME_LIMIT: usize = 32;
 pub const NAME_LIMIT: usize = 256;
 /// Steps of a job.
 pub const STEP_LIMIT: u64 = 1 << 32;
-/// Pages of one input that a block of a fold may touch.
-pub const PAGES_PER_BLOCK: u64 = 2;
 /// Every value of an index map is below this.
 pub const INDEX_BOUND: u128 = 1 << 63;

@@ -6,7 +6,9 @@ use samebit_graph::operators::{Attention, AttentionPart};
 use samebit_graph::{Kind, Program};
 use samebit_num::{Native, Soft};
 
-fn models() -> [(&'static str, fn(Dims) -> Fixture); 2] {
+type Model = fn(Dims) -> Fixture;
+
+fn models() -> [(&'static str, Model); 2] {
     [("gpt", fixtures::gpt), ("llama", fixtures::llama)]
 }
 
@@ -24,7 +26,7 @@ fn losses_fall_and_start_at_chance() {
             // The same batch each step, so that the loss must fall.
             let mut tables = tables.clone();
             let order = program.tables.iter().position(|table| table.name == "order").expect("an order");
-            tables[order] = vec![0, 1].repeat(dims.steps as usize);
+            tables[order] = [0, 1].repeat(dims.steps as usize);
             let outputs = run_step(&mut Bits(Native), &program, &states, &tables, step);
             losses.push(f32::from_bits(outputs[program.loss as usize][0]));
             states = next_states(&program, &outputs);
@@ -91,7 +93,7 @@ fn composites(program: &Program) -> Vec<(Attention, AttentionPart)> {
 #[test]
 fn attention_is_recognized_by_its_structure() {
     for (dims, model) in [
-        (Dims { layers: 1, key_heads: 2, ..Dims::default() }, fixtures::gpt as fn(Dims) -> Fixture),
+        (Dims { layers: 1, key_heads: 2, ..Dims::default() }, fixtures::gpt as Model),
         (Dims { layers: 1, ..Dims::default() }, fixtures::llama),
         (Dims { layers: 1, time: 1, ..Dims::default() }, fixtures::llama),
         (Dims { layers: 1, heads: 6, key_heads: 2, ..Dims::default() }, fixtures::llama),

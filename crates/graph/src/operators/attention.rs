@@ -24,6 +24,13 @@ pub(super) const ROW: Row = Row {
               P = exp(s·c − m) · (1/l); dP = dO·v; D = Σ dO·o; dS = (P·(dP − D))·c; dq = Σ dS·k; dk = Σ dS·q; dv = Σ P·dO",
 };
 
+/// Heads of an attention that is recognized.
+const HEAD_LIMIT: u64 = 1 << 12;
+/// Elements of a head of an attention that is recognized.
+const HEAD_SIZE_LIMIT: u64 = 1 << 16;
+/// Positions of a sequence of an attention that is recognized.
+const TIME_LIMIT: u64 = 1 << 30;
+
 /// Causal attention: q \[N, H·D\], k and v \[N, Hk·D\] → \[N, H, D\].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
@@ -145,17 +152,30 @@ impl Attention {
         let (time, head_size, scale) = dimensions(body)?;
         let operands = operands_of(part, body)?;
         let with = |heads, key_heads| Attention { time, heads, key_heads, head_size, scale };
-        let by_key = matches!(part, AttentionPart::Key | AttentionPart::Value);
-        let candidates = (1..=width).filter(|divisor| !by_key && width.is_multiple_of(*divisor));
-        let group = body[0].shape.first()? / time;
-        let by_key = by_key.then(|| with(width * group, width)).filter(|_| group > 0);
-        let mut candidates = candidates.map(|key_heads| with(width, key_heads)).chain(by_key);
-        let found = candidates.find(|attention| {
-            attention.shape_of(part, rows) == node.shape
+        let candidates: Vec<Attention> = match part {
+            AttentionPart::Key | AttentionPart::Value => {
+                let group = body[0].shape.first()? / time;
+                vec![with(width.checked_mul(group)?, width)]
+            }
+            _ if width > HEAD_LIMIT => return None,
+            _ => (1..=width)
+                .filter(|count| width.is_multiple_of(*count))
+                .map(|count| with(width, count))
+                .collect(),
+        };
+        let found = candidates.into_iter().find(|attention| {
+            attention.is_plausible()
+                && attention.shape_of(part, rows) == node.shape
                 && attention.row_length(part) == *row_length
                 && attention.body(part, &operands) == *body
         })?;
         Some((found, part, operands))
+    }
+
+    /// Whether the dimensions are so small that no product of them overflows.
+    fn is_plausible(&self) -> bool {
+        let heads = self.key_heads > 0 && self.heads >= self.key_heads && self.heads <= HEAD_LIMIT;
+        heads && (1..=TIME_LIMIT).contains(&self.time) && (1..=HEAD_SIZE_LIMIT).contains(&self.head_size)
     }
 
     fn row_length(&self, part: AttentionPart) -> u64 {
@@ -399,6 +419,9 @@ fn dimensions(body: &[Node]) -> Option<(u64, u64, f32)> {
     };
     // A sequence of one position has no predicate worth a modulus: the map is the constant 0.
     let time = modulus(&predicate.right).or_else(|| modulus(&predicate.left)).unwrap_or(1);
+    if time == 0 {
+        return None;
+    }
     Some((time, scores.extent, f32::from_bits(scale.imm)))
 }
 

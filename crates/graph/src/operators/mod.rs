@@ -107,9 +107,9 @@ pub(crate) fn cell(columns: u64) -> Index {
 }
 
 /// Checks the number of inputs.
-pub(crate) fn arity<'a, 'b, const N: usize>(
+pub(crate) fn arity<'b, const N: usize>(
     operator: &'static str,
-    inputs: &'a [&'b [u64]],
+    inputs: &[&'b [u64]],
 ) -> Result<[&'b [u64]; N], GraphError> {
     inputs.try_into().map_err(|_| GraphError::Arity { operator, found: inputs.len(), expected: N })
 }

@@ -37,7 +37,7 @@ fn max(a: u32, b: u32) -> u32 {
 
 fn to_int(a: u32) -> u32 {
     let rounded = f64::from(f(a)).round_ties_even();
-    if rounded >= -2147483648.0 && rounded < 2147483648.0 { rounded as i32 as u32 } else { 0x8000_0000 }
+    if (-2147483648.0..2147483648.0).contains(&rounded) { rounded as i32 as u32 } else { 0x8000_0000 }
 }
 
 const OPERATIONS: [Operation; 34] = [
@@ -67,7 +67,7 @@ const OPERATIONS: [Operation; 34] = [
         code: 0x13,
         name: "imulhi",
         float: false,
-        processor: |a, b, _| (u64::from(a) * u64::from(b) >> 32) as u32,
+        processor: |a, b, _| ((u64::from(a) * u64::from(b)) >> 32) as u32,
     },
     Operation { code: 0x14, name: "and", float: false, processor: |a, b, _| a & b },
     Operation { code: 0x15, name: "or", float: false, processor: |a, b, _| a | b },

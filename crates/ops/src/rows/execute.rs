@@ -150,12 +150,10 @@ impl<V: Vector> Block<'_, '_, V> {
 
     fn row_words<'s>(&'s self, stages: &'s RowStages, source: Source) -> Words<'s> {
         match source {
-            Source::Slot { slot, uniform } => {
-                Words { words: &self.workspace.slots[slot].0, step: usize::from(!uniform) }
-            }
-            Source::Constant(constant) => constant_words(&stages.schedule, constant),
-            Source::Leaf(leaf) => Words { words: self.row_source(stages.leaves[leaf]), step: 1 },
-            Source::Home(stage) => Words { words: &self.workspace.row_values[stage].0, step: 1 },
+            Source::Slot { slot, uniform } => self.slot_words(slot, uniform),
+            Source::Constant(constant) => self.constant_words(&stages.schedule, constant),
+            Source::Leaf(leaf) => self.row_source(stages.leaves[leaf]),
+            Source::Home(stage) => &self.workspace.row_values[stage].0,
         }
     }
 
@@ -216,7 +214,7 @@ impl<V: Vector> Block<'_, '_, V> {
         let all = self.words(columns, columns.schedule.results[result], chunk);
         let mut total = f32::from_bits(self.workspace.row_values[stage].0[chunk.row]);
         for start in (0..chunk.count).step_by(BLOCK) {
-            let terms = Words { words: &all.words[start * all.step..], step: all.step };
+            let terms = if all.len() == V::LANES { all } else { &all[start..] };
             total += self.machine.call(SumBlock { terms, count: BLOCK.min(chunk.count - start) });
         }
         self.workspace.row_values[stage].0[chunk.row] = total.to_bits();
@@ -302,18 +300,14 @@ impl<V: Vector> Block<'_, '_, V> {
 
     fn words<'s>(&'s self, columns: &'s Loop, source: Source, chunk: Chunk) -> Words<'s> {
         match source {
-            Source::Slot { slot, uniform } => {
-                Words { words: &self.workspace.slots[slot].0, step: usize::from(!uniform) }
-            }
-            Source::Constant(constant) => constant_words(&columns.schedule, constant),
+            Source::Slot { slot, uniform } => self.slot_words(slot, uniform),
+            Source::Constant(constant) => self.constant_words(&columns.schedule, constant),
             Source::Home(home) => self.home_words(home, chunk),
             Source::Leaf(leaf) => match columns.leaves[leaf] {
-                Leaf::Row(source) => Words { words: &self.workspace.uniforms[source].0, step: 0 },
+                Leaf::Row(source) => &self.workspace.uniforms[source].0[..V::LANES],
                 Leaf::Column(column) => match self.workspace.located[column] {
-                    Located::Direct { operand, start } => {
-                        Words { words: &self.inputs[operand].0[start..], step: 1 }
-                    }
-                    Located::Staged => Words { words: &self.workspace.staged[column].0, step: 1 },
+                    Located::Direct { operand, start } => &self.inputs[operand].0[start..],
+                    Located::Staged => &self.workspace.staged[column].0,
                     Located::Home(home) => self.home_words(home, chunk),
                 },
             },
@@ -321,12 +315,11 @@ impl<V: Vector> Block<'_, '_, V> {
     }
 
     fn home_words(&self, home: usize, chunk: Chunk) -> Words<'_> {
-        let words = match self.prepared.plan.homes[home] {
+        match self.prepared.plan.homes[home] {
             Home::Output(_) if chunk.is_ragged() => &self.workspace.tails[home].0[..],
             Home::Output(output) => &self.outputs[output][self.output_start(chunk)..],
             Home::Scratch(scratch) => &self.workspace.scratch[scratch][self.scratch_start(chunk)..],
-        };
-        Words { words, step: 1 }
+        }
     }
 
     fn step(&mut self, columns: &Loop, step: &Step, chunk: Chunk) {
@@ -371,8 +364,13 @@ impl<V: Vector> Block<'_, '_, V> {
         step.sources.iter().for_each(|&source| operands.push(self.words(columns, source, chunk)));
         interpret::execute(self.machine, step.action, &operands, target);
     }
-}
 
-fn constant_words(schedule: &Schedule, constant: usize) -> Words<'_> {
-    Words { words: &schedule.constants[constant].0, step: 0 }
+    fn slot_words(&self, slot: usize, uniform: bool) -> Words<'_> {
+        let words = &self.workspace.slots[slot].0;
+        if uniform { &words[..V::LANES] } else { words }
+    }
+
+    fn constant_words<'s>(&self, schedule: &'s Schedule, constant: usize) -> Words<'s> {
+        &schedule.constants[constant].0[..V::LANES]
+    }
 }

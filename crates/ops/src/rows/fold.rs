@@ -12,6 +12,12 @@ const SUM_LANES: usize = 16;
 /// Rows whose ordered products run side by side, because each is one long chain.
 pub(super) const PRODUCT_ROWS: usize = 16;
 
+/// How far the words move from column to column: not at all if there is one vector.
+#[inline(always)]
+fn step<V: Vector>(words: Words<'_>) -> usize {
+    usize::from(words.len() != V::LANES)
+}
+
 /// The ordered sum of one block of `count` terms.
 pub(super) struct SumBlock<'a> {
     pub(super) terms: Words<'a>,
@@ -24,7 +30,8 @@ impl Kernel for SumBlock<'_> {
     /// A lane is never −0, so adding +0 where a short block has no term changes nothing.
     #[inline(always)]
     fn run<V: Vector>(self, mut machine: V) -> f32 {
-        let SumBlock { terms: Words { words, step }, count } = self;
+        let SumBlock { terms: words, count } = self;
+        let step = step::<V>(words);
         let mut lanes = [0f32; SUM_LANES];
         let mut first = 0;
         while first < SUM_LANES {
@@ -64,7 +71,8 @@ impl Kernel for MaxBlock<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self, mut machine: V) -> f32 {
-        let MaxBlock { terms: Words { words, step }, count } = self;
+        let MaxBlock { terms: words, count } = self;
+        let step = step::<V>(words);
         let mut greatest = [machine.splat(f32::NEG_INFINITY); 4];
         let mut at = 0;
         while at + 4 * V::LANES <= count {
@@ -104,9 +112,10 @@ impl Kernel for TileRow<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self, mut machine: V) {
+        let step = step::<V>(self.terms);
         let mut at = 0;
         while at < self.row.len() {
-            let words = machine.load_bits(&self.terms.words[at * self.terms.step..]);
+            let words = machine.load_bits(&self.terms[at * step..]);
             let terms = machine.float(words);
             machine.store(&mut self.row[at..], terms);
             at += V::LANES;

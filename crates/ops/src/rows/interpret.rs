@@ -11,7 +11,7 @@ use super::twins;
 use crate::simd::{Kernel, Vector};
 
 /// Columns of a vector register.
-pub(super) const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 1024;
 /// Lanes of the widest machine: the length of a uniform operand.
 pub(super) const LANES_MAX: usize = 16;
 /// The most operands of a step.
@@ -34,12 +34,9 @@ impl Slot {
 #[repr(align(64))]
 pub(super) struct Uniform(pub(super) [u32; LANES_MAX]);
 
-/// The words of an operand, whole vectors; `step` is 1, or 0 for one vector that serves for all columns.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Words<'a> {
-    pub(super) words: &'a [u32],
-    pub(super) step: usize,
-}
+/// The words of an operand: whole vectors, or exactly one vector, which then serves for all columns. (Two machine words, not
+/// three: a struct that is returned through memory and copied at once costs more than the loop over a chunk.)
+pub(super) type Words<'a> = &'a [u32];
 
 /// The operands of a step.
 pub(super) struct Operands<'a> {
@@ -49,11 +46,13 @@ pub(super) struct Operands<'a> {
 
 impl<'a> Operands<'a> {
     /// No operands.
+    #[inline]
     pub(super) fn new() -> Self {
-        Operands { all: [Words::default(); OPERANDS_MAX], count: 0 }
+        Operands { all: [&[]; OPERANDS_MAX], count: 0 }
     }
 
     /// Adds an operand.
+    #[inline]
     pub(super) fn push(&mut self, words: Words<'a>) {
         self.all[self.count] = words;
         self.count += 1;
@@ -61,9 +60,9 @@ impl<'a> Operands<'a> {
 
     /// All of them, of which there are `N`.
     #[inline(always)]
-    pub(super) fn fixed<const N: usize>(&self) -> [Words<'a>; N] {
+    pub(super) fn fixed<const N: usize>(&self) -> &[Words<'a>; N] {
         assert_eq!(self.count, N, "operands of a step");
-        *self.all.first_chunk().expect("at most OPERANDS_MAX operands")
+        self.all.first_chunk().expect("at most OPERANDS_MAX operands")
     }
 }
 
@@ -76,7 +75,7 @@ pub(super) trait Elementwise<const N: usize>: Copy {
 /// `target[i] = function(operands[i])`, for the whole vectors of `target`.
 pub(super) struct Loop<'a, E, const N: usize> {
     pub(super) function: E,
-    pub(super) operands: [Words<'a>; N],
+    pub(super) operands: &'a [Words<'a>; N],
     pub(super) target: &'a mut [u32],
 }
 
@@ -86,17 +85,25 @@ impl<E: Elementwise<N>, const N: usize> Kernel for Loop<'_, E, N> {
     #[inline(always)]
     fn run<V: Vector>(self, mut machine: V) {
         let Loop { function, operands, target } = self;
-        assert!(target.len().is_multiple_of(V::LANES));
+        let mut words = [machine.iconstant(0); N];
+        let mut moving = [false; N];
+        let mut n = 0;
+        while n < N {
+            words[n] = machine.load_bits(operands[n]);
+            moving[n] = operands[n].len() != V::LANES;
+            n += 1;
+        }
         let mut at = 0;
-        while at < target.len() {
-            let mut words = [machine.iconstant(0); N];
+        while at + V::LANES <= target.len() {
             let mut n = 0;
             while n < N {
-                words[n] = machine.load_bits(&operands[n].words[at * operands[n].step..]);
+                if moving[n] {
+                    words[n] = machine.load_bits(&operands[n][at..at + V::LANES]);
+                }
                 n += 1;
             }
             let result = function.apply(&mut machine, words);
-            machine.store_bits(&mut target[at..], result);
+            machine.store_bits(&mut target[at..at + V::LANES], result);
             at += V::LANES;
         }
     }

@@ -1,7 +1,8 @@
 //! Operands of a head, rearranged for the tiles.
 
-use crate::product::{Matrix, PackPanel};
-use crate::simd::{Kernel, Vector};
+use std::ops::Range;
+
+use crate::simd::Vector;
 
 /// Rows of one head in a tensor: row r is at `r · stride`.
 #[derive(Clone, Copy)]
@@ -27,11 +28,30 @@ impl<'a> HeadRows<'a> {
     /// The first `rows` rows as panels of `width` rows, each term by term; rows that are not there are zeros.
     #[inline(always)]
     pub fn pack_panels<V: Vector>(self, machine: V, rows: usize, width: usize, target: &mut [f32]) {
-        let matrix = Matrix::new(self.data, rows, self.size, self.stride, 1);
         for (panel, target) in target.chunks_exact_mut(width * self.size).enumerate() {
             let first = (panel * width).min(rows);
-            let rows = first..rows.min(first + width);
-            PackPanel { matrix, rows, terms: 0..self.size, width, target }.run(machine);
+            self.pack_panel(machine, first..rows.min(first + width), width, target);
+        }
+    }
+
+    /// One panel. Squares are transposed in registers; where the panel is narrower than a square, the rows of the transpose
+    /// overlap and the later ones overwrite what is too much of the earlier ones.
+    #[inline(always)]
+    fn pack_panel<V: Vector>(self, machine: V, rows: Range<usize>, width: usize, target: &mut [f32]) {
+        let whole = self.size / V::LANES * V::LANES;
+        for first in (0..width).step_by(V::LANES) {
+            let present = rows.len().saturating_sub(first).min(V::LANES);
+            let source = if present == 0 { &[] } else { &self.data[(rows.start + first) * self.stride..] };
+            for term in (0..whole).step_by(V::LANES) {
+                let source = source.get(term..).unwrap_or(&[]);
+                machine.transpose(source, self.stride, present, &mut target[term * width + first..], width);
+            }
+        }
+        for (term, target) in target.chunks_exact_mut(width).enumerate().skip(whole) {
+            target.fill(0.0);
+            for (value, row) in target.iter_mut().zip(rows.clone()) {
+                *value = self.data[row * self.stride + term];
+            }
         }
     }
 

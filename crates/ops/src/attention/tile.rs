@@ -5,6 +5,10 @@
 //! Weighted   target[i, c] += Σ_k weight[i, k] · value[k, c]       R rows × N vectors of columns, k rising
 //! ```
 //! Both are ordered products: one accumulator for an element, one fused multiply-add for a term, in the fold's order.
+//!
+//! Loops over registers count: behind some iterators the compiler leaves the registers in memory. For the same reason nothing
+//! here is a closure: a closure that is not inlined does not have the machine's instructions.
+#![allow(clippy::needless_range_loop)]
 
 use crate::simd::{Isa, Kernel, Vector};
 use samebit_num::fold::BLOCK;
@@ -66,22 +70,18 @@ impl<const R: usize, const N: usize> Kernel for ScoreRegisters<'_, R, N> {
         for (rows, keys) in rows.chunks(BLOCK * R).zip(keys.chunks(BLOCK * panel_keys::<V>())) {
             let mut block = [[machine.splat(0.0); N]; R];
             for (rows, keys) in rows.chunks_exact(R).zip(keys.chunks_exact(panel_keys::<V>())) {
-                let keys: [V::F; N] = std::array::from_fn(|n| machine.load(&keys[n * V::LANES..]));
-                for (sums, &row) in block.iter_mut().zip(rows) {
-                    let row = machine.splat(row);
-                    for (sum, &key) in sums.iter_mut().zip(&keys) {
-                        *sum = machine.fma(row, key, *sum);
-                    }
+                let keys: [V::F; N] = load_vectors(machine, keys);
+                for i in 0..R {
+                    multiply_add(machine, &mut block[i], rows[i], &keys);
                 }
             }
-            for (total, &sum) in totals.iter_mut().flatten().zip(block.iter().flatten()) {
-                *total = machine.add(*total, sum);
-            }
+            add_tiles(machine, &mut totals, &block);
         }
         let factor = machine.splat(factor);
-        for (totals, target) in totals.into_iter().zip(target.chunks_mut(stride)) {
-            for (n, total) in totals.into_iter().enumerate() {
-                let score = machine.mul(total, factor);
+        for i in 0..R {
+            let target = &mut target[i * stride..][..N * V::LANES];
+            for n in 0..N {
+                let score = machine.mul(totals[i][n], factor);
                 machine.store(&mut target[n * V::LANES..], score);
             }
         }
@@ -191,6 +191,48 @@ impl Weighted<'_> {
     }
 }
 
+/// The weights of a tile of rows.
+trait TileWeights: Copy {
+    /// Of row i and term k.
+    fn at(&self, row: usize, term: usize) -> f32;
+}
+
+/// Weights that lie along the terms: a slice for each row, all of the same length.
+#[derive(Clone, Copy)]
+struct RowWeights<'a, const R: usize>([&'a [f32]; R]);
+
+impl<'a, const R: usize> RowWeights<'a, R> {
+    #[inline(always)]
+    fn new(weights: &'a [f32], stride: usize, terms: usize) -> Self {
+        let mut rows = [&weights[..0]; R];
+        for i in 0..R {
+            rows[i] = &weights[i * stride..][..terms];
+        }
+        Self(rows)
+    }
+}
+
+impl<const R: usize> TileWeights for RowWeights<'_, R> {
+    #[inline(always)]
+    fn at(&self, row: usize, term: usize) -> f32 {
+        self.0[row][term]
+    }
+}
+
+/// Weights that lie along the rows.
+#[derive(Clone, Copy)]
+struct ColumnWeights<'a, const R: usize> {
+    weights: &'a [f32],
+    stride: usize,
+}
+
+impl<const R: usize> TileWeights for ColumnWeights<'_, R> {
+    #[inline(always)]
+    fn at(&self, row: usize, term: usize) -> f32 {
+        self.weights[term * self.stride..][..R][row]
+    }
+}
+
 struct WeightedRegisters<'a, const R: usize, const N: usize> {
     tile: Weighted<'a>,
     column: usize,
@@ -202,84 +244,121 @@ impl<const R: usize, const N: usize> Kernel for WeightedRegisters<'_, R, N> {
     #[inline(always)]
     fn run<V: Vector>(mut self, machine: V) {
         assert_eq!(R, tile_rows::<V>());
-        let terms = self.tile.terms;
         match self.tile.weights {
             Weights::Rows(weights, stride) => {
-                let rows: [&[f32]; R] = std::array::from_fn(|i| &weights[i * stride..][..terms]);
-                self.fold(machine, |k| std::array::from_fn(|i| rows[i][k]));
+                self.fold(machine, RowWeights::<R>::new(weights, stride, self.tile.terms));
             }
-            Weights::Columns(weights, stride) => {
-                self.fold(machine, |k| {
-                    let weights = &weights[k * stride..][..R];
-                    std::array::from_fn(|i| weights[i])
-                });
-            }
+            Weights::Columns(weights, stride) => self.fold(machine, ColumnWeights::<R> { weights, stride }),
         }
     }
 }
 
 impl<const R: usize, const N: usize> WeightedRegisters<'_, R, N> {
+    /// Terms that only some rows take come before and after those that all take.
     #[inline(always)]
-    fn fold<V: Vector>(&mut self, mut machine: V, weights: impl Fn(usize) -> [f32; R]) {
-        let Weighted { values, columns, terms, taken, mode, .. } = self.tile;
-        let values = &values[self.column..];
+    fn fold<V: Vector>(&mut self, mut machine: V, weights: impl TileWeights) {
+        let Weighted { columns, terms, taken, mode, .. } = self.tile;
         let mut sums = match mode {
             Target::Open => self.load(machine),
             Target::Total => [[machine.splat(0.0); N]; R],
         };
-        let value = |k: usize| -> [V::F; N] {
-            let row = &values[k * columns..][..N * V::LANES];
-            std::array::from_fn(|n| machine.load(&row[n * V::LANES..]))
-        };
         let [before, all, after] = taken.ranges(R, terms);
-        let some = |sums: &mut [[V::F; N]; R], range: std::ops::Range<usize>| {
-            for k in range {
-                let (weights, value) = (weights(k), value(k));
-                for i in 0..R {
-                    if taken.takes(i, k) {
-                        add_term(machine, &mut sums[i], weights[i], &value);
-                    }
-                }
-            }
-        };
-        some(&mut sums, taken.first()..before);
+        self.some(machine, &mut sums, weights, taken.first()..before);
         for k in before..all {
-            let (weights, value) = (weights(k), value(k));
+            let value: [V::F; N] = load_vectors(machine, self.value::<V>(k, columns));
             for i in 0..R {
-                add_term(machine, &mut sums[i], weights[i], &value);
+                multiply_add(machine, &mut sums[i], weights.at(i, k), &value);
             }
         }
-        some(&mut sums, all..after);
+        self.some(machine, &mut sums, weights, all..after);
         if mode == Target::Total {
-            let totals = self.load(machine);
-            for (sum, &total) in sums.iter_mut().flatten().zip(totals.iter().flatten()) {
-                *sum = machine.add(total, *sum);
-            }
+            let mut totals = self.load(machine);
+            add_tiles(machine, &mut totals, &sums);
+            sums = totals;
         }
         self.store(machine, sums);
     }
 
+    /// Terms that each row takes or skips.
+    #[inline(always)]
+    fn some<V: Vector>(
+        &self,
+        machine: V,
+        sums: &mut [[V::F; N]; R],
+        weights: impl TileWeights,
+        terms: std::ops::Range<usize>,
+    ) {
+        for k in terms {
+            let value: [V::F; N] = load_vectors(machine, self.value::<V>(k, self.tile.columns));
+            for i in 0..R {
+                if self.tile.taken.takes(i, k) {
+                    multiply_add(machine, &mut sums[i], weights.at(i, k), &value);
+                }
+            }
+        }
+    }
+
+    /// The vectors of term k.
+    #[inline(always)]
+    fn value<V: Vector>(&self, k: usize, columns: usize) -> &[f32] {
+        &self.tile.values[k * columns + self.column..][..N * V::LANES]
+    }
+
     #[inline(always)]
     fn load<V: Vector>(&self, machine: V) -> [[V::F; N]; R] {
-        let row = |i: usize| &self.tile.target[i * self.tile.columns + self.column..][..N * V::LANES];
-        std::array::from_fn(|i| std::array::from_fn(|n| machine.load(&row(i)[n * V::LANES..])))
+        let mut sums = [[machine.splat(0.0); N]; R];
+        for i in 0..R {
+            let row = &self.tile.target[i * self.tile.columns + self.column..][..N * V::LANES];
+            sums[i] = load_vectors(machine, row);
+        }
+        sums
     }
 
     #[inline(always)]
     fn store<V: Vector>(&mut self, machine: V, sums: [[V::F; N]; R]) {
-        for (i, sums) in sums.into_iter().enumerate() {
+        for i in 0..R {
             let row = &mut self.tile.target[i * self.tile.columns + self.column..][..N * V::LANES];
-            for (n, sum) in sums.into_iter().enumerate() {
-                machine.store(&mut row[n * V::LANES..], sum);
+            for n in 0..N {
+                machine.store(&mut row[n * V::LANES..], sums[i][n]);
             }
         }
     }
 }
 
 #[inline(always)]
-fn add_term<V: Vector, const N: usize>(mut machine: V, sums: &mut [V::F; N], weight: f32, value: &[V::F; N]) {
+fn load_vectors<V: Vector, const N: usize>(machine: V, source: &[f32]) -> [V::F; N] {
+    let source = &source[..N * V::LANES];
+    let mut vectors = [machine.splat(0.0); N];
+    for n in 0..N {
+        vectors[n] = machine.load(&source[n * V::LANES..]);
+    }
+    vectors
+}
+
+/// One term for a row of a tile: `sums[n] += weight · value[n]`, rounded once.
+#[inline(always)]
+fn multiply_add<V: Vector, const N: usize>(
+    mut machine: V,
+    sums: &mut [V::F; N],
+    weight: f32,
+    value: &[V::F; N],
+) {
     let weight = machine.splat(weight);
-    for (sum, &value) in sums.iter_mut().zip(value) {
-        *sum = machine.fma(weight, value, *sum);
+    for n in 0..N {
+        sums[n] = machine.fma(weight, value[n], sums[n]);
+    }
+}
+
+/// `totals += blocks`, element by element.
+#[inline(always)]
+fn add_tiles<V: Vector, const R: usize, const N: usize>(
+    mut machine: V,
+    totals: &mut [[V::F; N]; R],
+    blocks: &[[V::F; N]; R],
+) {
+    for i in 0..R {
+        for n in 0..N {
+            totals[i][n] = machine.add(totals[i][n], blocks[i][n]);
+        }
     }
 }

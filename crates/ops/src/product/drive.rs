@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::pack::{PackPanel, Panels, pack_right, packed_length};
+use super::pack::{PackPanel, PackPanels, Panel, Panels, pack_right, packed_length};
 use super::tile::{PANEL_VECTORS, TILE_PANELS, Tile, panel_width, tile_panels, tile_rows};
 use super::{BLOCK, Matrix, MatrixMut, RightOperand, Start};
 use crate::simd::{Aligned, Isa, Kernel, Vector};
@@ -24,8 +24,8 @@ const CHUNK_TERMS: usize = 4 * BLOCK;
 /// Columns of C for which B is packed at once: with [`CHUNK_TERMS`] 8 MiB.
 const CHUNK_COLUMNS: usize = 2048;
 
-/// Panels of A in a task: they stay in the second-level cache while panels of B pass by.
-const TASK_PANELS: usize = 9;
+/// Bytes of A in a task: they stay in the second-level cache while panels of B pass by.
+const TASK_BYTES: usize = 1 << 19;
 
 /// Rows of C up to which each task packs what it needs of B, a panel at a time: fewer tiles read a panel than would pay for
 /// writing it to memory and back.
@@ -151,7 +151,9 @@ impl Chunk<'_> {
     fn tasks<'c>(&self, c: &'c mut MatrixMut<'_>, columns: Range<usize>, threads: usize) -> Vec<Task<'c>> {
         let panels = self.panel_count();
         let column_panels = columns.len().div_ceil(panel_width(self.isa));
-        let (row_tasks, column_tasks) = task_grid(panels, column_panels, threads);
+        let panel_bytes = tile_rows(self.isa) * self.terms.len() * size_of::<f32>();
+        let least_tasks = panels.div_ceil((TASK_BYTES / panel_bytes).max(1));
+        let (row_tasks, column_tasks) = task_grid(panels, least_tasks, column_panels, threads);
         let mut rows = c.row_slices().map(|row| &mut row[columns.clone()]);
         let mut tasks = Vec::with_capacity(row_tasks * column_tasks);
         for i in 0..row_tasks {
@@ -177,14 +179,13 @@ fn split_rows<'c>(rows: &mut [&'c mut [f32]], width: usize) -> Vec<&'c mut [f32]
 }
 
 /// How many ranges of rows and of columns to cut a chunk into.
-fn task_grid(panels: usize, column_panels: usize, threads: usize) -> (usize, usize) {
-    let row_tasks = panels.div_ceil(TASK_PANELS);
+fn task_grid(panels: usize, least_tasks: usize, column_panels: usize, threads: usize) -> (usize, usize) {
     if threads == 1 {
-        (row_tasks, 1)
+        (least_tasks, 1)
     } else if panels >= 2 * threads {
-        (row_tasks.next_multiple_of(threads), 1)
+        (least_tasks.next_multiple_of(threads).min(panels), 1)
     } else {
-        (row_tasks, threads.min(column_panels))
+        (least_tasks, threads.min(column_panels))
     }
 }
 
@@ -220,13 +221,14 @@ impl Kernel for TaskKernel<'_, '_, '_> {
 #[inline(always)]
 fn pack_left<V: Vector>(machine: V, chunk: &Chunk<'_>, panels: &Range<usize>, target: &mut [f32]) {
     let mut rest = target;
-    for panel in panels.clone() {
-        let rows = chunk.panel_start(panel)..chunk.panel_start(panel + 1);
+    let panel = |index| {
+        let rows = chunk.panel_start(index)..chunk.panel_start(index + 1);
         let width = rows.len();
-        let target;
-        (target, rest) = rest.split_at_mut(width * chunk.terms.len());
-        machine.call(PackPanel { matrix: chunk.a, rows, terms: chunk.terms.clone(), width, target });
-    }
+        let target = rest.split_off_mut(..width * chunk.terms.len()).expect("room for the task's rows");
+        Panel { rows, width, target }
+    };
+    let panels = panels.clone().map(panel).collect();
+    machine.call(PackPanels { matrix: chunk.a, terms: chunk.terms.clone(), panels });
 }
 
 /// All tiles of a task over packed panels of B.
@@ -257,7 +259,6 @@ fn sweep<'b, V: Vector>(
             Tile {
                 a: &left[part.start * chunk.terms.len()..part.end * chunk.terms.len()],
                 b,
-                b_stride: width,
                 rows: &mut rows[part],
                 column,
                 columns: tile_columns,

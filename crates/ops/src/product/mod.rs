@@ -44,7 +44,6 @@ pub use drive::product;
 pub use kernel::{ColumnProductKernel, Layout, ProductKernel};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::PackedB;
-pub(crate) use pack::PackPanel;
 
 /// Terms of a block: where running totals take a block's result, and where a fold may be split.
 pub const BLOCK: usize = 256;

@@ -84,6 +84,13 @@ pub(super) fn packed_length(isa: Isa, rows: usize, depth: usize) -> usize {
 /// Elements from which packing is shared between threads.
 const PARALLEL_ELEMENTS: usize = 1 << 16;
 
+/// Panels of B that are packed together.
+const GROUP_PANELS: usize = 8;
+
+/// Terms that a group of panels of a transposed operand takes before going on: those rows of its memory stay in the caches
+/// from one panel to the next.
+const GROUP_TERMS: usize = 16;
+
 /// Packs the given rows and terms of B, panel by panel.
 pub(super) fn pack_right(
     isa: Isa,
@@ -92,20 +99,46 @@ pub(super) fn pack_right(
     terms: std::ops::Range<usize>,
     target: &mut [f32],
 ) {
-    let width = panel_width(isa);
-    let panel = |(index, target): (usize, &mut [f32])| {
-        let first = rows.start + index * width;
-        let panel_rows = first..rows.end.min(first + width);
-        isa.run(PackPanel { matrix, rows: panel_rows, terms: terms.clone(), width, target });
-    };
     if terms.is_empty() {
         return;
     }
-    let panels = target.chunks_exact_mut(terms.len() * width);
+    let width = panel_width(isa);
+    let pack = |(group, target): (usize, &mut [f32])| {
+        let panel = |(i, target): (usize, _)| {
+            let first = (rows.start + (group * GROUP_PANELS + i) * width).min(rows.end);
+            Panel { rows: first..rows.end.min(first + width), width, target }
+        };
+        let panels = target.chunks_exact_mut(terms.len() * width).enumerate().map(panel).collect();
+        isa.run(PackPanels { matrix, terms: terms.clone(), panels });
+    };
+    let group = GROUP_PANELS * width * terms.len();
     if rows.len() * terms.len() < PARALLEL_ELEMENTS || rayon::current_num_threads() == 1 {
-        panels.enumerate().for_each(panel);
+        target.chunks_mut(group).enumerate().for_each(pack);
     } else {
-        target.par_chunks_exact_mut(terms.len() * width).enumerate().for_each(panel);
+        target.par_chunks_mut(group).enumerate().for_each(pack);
+    }
+}
+
+/// A panel to be packed: `target[k·width + r]` becomes term k of row `rows.start + r`, or zero where there is no such row.
+pub(super) struct Panel<'t> {
+    pub rows: std::ops::Range<usize>,
+    pub width: usize,
+    pub target: &'t mut [f32],
+}
+
+/// Packs terms of neighbouring panels.
+pub(super) struct PackPanels<'a, 't> {
+    pub matrix: Matrix<'a>,
+    pub terms: std::ops::Range<usize>,
+    pub panels: Vec<Panel<'t>>,
+}
+
+impl Kernel for PackPanels<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self, machine: V) {
+        pack(machine, &self.matrix, self.terms, &mut self.panels);
     }
 }
 
@@ -122,56 +155,80 @@ impl Kernel for PackPanel<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(mut self, machine: V) {
-        assert_eq!(self.target.len(), self.width * self.terms.len());
-        assert!(self.rows.len() <= self.width);
-        if self.matrix.column_stride == 1 {
-            self.transpose_rows(machine);
-        } else if self.matrix.row_stride == 1 {
-            self.copy_columns(machine);
-        } else {
-            self.copy_elements(0);
+    fn run<V: Vector>(self, machine: V) {
+        let panel = Panel { rows: self.rows, width: self.width, target: self.target };
+        pack(machine, &self.matrix, self.terms, &mut [panel]);
+    }
+}
+
+#[inline(always)]
+fn pack<V: Vector>(machine: V, matrix: &Matrix<'_>, terms: std::ops::Range<usize>, panels: &mut [Panel<'_>]) {
+    let (first, count) = (terms.start, terms.len());
+    for panel in panels.iter() {
+        assert_eq!(panel.target.len(), panel.width * count);
+        assert!(panel.rows.len() <= panel.width);
+    }
+    if matrix.column_stride == 1 {
+        for panel in panels {
+            panel.transpose_rows(machine, matrix, first, count);
+        }
+    } else if matrix.row_stride == 1 {
+        for start in (0..count).step_by(GROUP_TERMS) {
+            for panel in panels.iter_mut() {
+                panel.copy_columns(machine, matrix, first, start..count.min(start + GROUP_TERMS));
+            }
+        }
+    } else {
+        for panel in panels {
+            panel.copy_elements(matrix, first, 0..count);
         }
     }
 }
 
-impl PackPanel<'_, '_> {
+impl Panel<'_> {
     /// Rows whose terms are consecutive: squares are transposed in registers.
     ///
     /// Where the panel is narrower than a vector, the rows of a square's transpose overlap in the panel, and the later ones
     /// overwrite what is too much of the earlier ones.
     #[inline(always)]
-    fn transpose_rows<V: Vector>(mut self, machine: V) {
-        let whole = self.terms.len() / V::LANES * V::LANES;
-        for k in (0..whole).step_by(V::LANES) {
-            for first in (0..self.width).step_by(V::LANES) {
-                let rows = self.rows.len().saturating_sub(first).min(V::LANES);
-                let source = if rows == 0 {
-                    &[]
-                } else {
-                    self.matrix.from(self.rows.start + first, self.terms.start + k)
-                };
+    fn transpose_rows<V: Vector>(
+        &mut self,
+        machine: V,
+        matrix: &Matrix<'_>,
+        first_term: usize,
+        count: usize,
+    ) {
+        let whole = count / V::LANES * V::LANES;
+        for first in (0..self.width).step_by(V::LANES) {
+            let rows = self.rows.len().saturating_sub(first).min(V::LANES);
+            for k in (0..whole).step_by(V::LANES) {
+                let source =
+                    if rows == 0 { &[] } else { matrix.from(self.rows.start + first, first_term + k) };
                 let target = &mut self.target[k * self.width + first..];
-                machine.transpose(source, self.matrix.row_stride, rows, target, self.width);
+                machine.transpose(source, matrix.row_stride, rows, target, self.width);
             }
         }
-        self.copy_elements(whole);
+        self.copy_elements(matrix, first_term, whole..count);
     }
 
-    /// A transposed operand: the rows of a term are consecutive.
+    /// A transposed operand: the rows of a term are consecutive. Vectors overlap as in [`Self::transpose_rows`].
     #[inline(always)]
-    fn copy_columns<V: Vector>(&mut self, machine: V) {
-        for k in 0..self.terms.len() {
-            let source = self.matrix.from(self.rows.start, self.terms.start + k);
+    fn copy_columns<V: Vector>(
+        &mut self,
+        machine: V,
+        matrix: &Matrix<'_>,
+        first_term: usize,
+        terms: std::ops::Range<usize>,
+    ) {
+        for k in terms {
             for first in (0..self.width).step_by(V::LANES) {
                 let rows = self.rows.len().saturating_sub(first).min(V::LANES);
                 let target = &mut self.target[k * self.width + first..];
-                let value = if rows == V::LANES {
-                    machine.load(&source[first..])
-                } else if rows > 0 {
-                    machine.load_part(&source[first..first + rows])
-                } else {
+                let value = if rows == 0 {
                     machine.splat(0.0)
+                } else {
+                    let source = matrix.from(self.rows.start + first, first_term + k);
+                    if rows == V::LANES { machine.load(source) } else { machine.load_part(&source[..rows]) }
                 };
                 if target.len() >= V::LANES {
                     machine.store(target, value);
@@ -182,14 +239,14 @@ impl PackPanel<'_, '_> {
         }
     }
 
-    /// Terms from `start` on, one element at a time.
+    /// The given terms, one element at a time.
     #[inline(always)]
-    fn copy_elements(&mut self, start: usize) {
-        for k in start..self.terms.len() {
+    fn copy_elements(&mut self, matrix: &Matrix<'_>, first_term: usize, terms: std::ops::Range<usize>) {
+        for k in terms {
             let target = &mut self.target[k * self.width..(k + 1) * self.width];
             for (r, target) in target.iter_mut().enumerate() {
                 let row = self.rows.start + r;
-                *target = if row < self.rows.end { self.matrix.at(row, self.terms.start + k) } else { 0.0 };
+                *target = if row < self.rows.end { matrix.at(row, first_term + k) } else { 0.0 };
             }
         }
     }

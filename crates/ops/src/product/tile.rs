@@ -9,6 +9,9 @@ pub(super) const PANEL_VECTORS: usize = 2;
 /// Panels of B that one tile can read.
 pub(super) const TILE_PANELS: usize = 4;
 
+/// How many terms ahead a tile asks for its operands. The processor fetches ahead by itself, but not across pages.
+const PREFETCH_TERMS: usize = 16;
+
 /// Rows of B in a panel.
 pub(super) fn panel_width(isa: Isa) -> usize {
     PANEL_VECTORS * isa.lanes()
@@ -39,8 +42,6 @@ pub(super) struct Tile<'t, 'c> {
     pub a: &'t [f32],
     /// Packed panels of B, as many as are used.
     pub b: [&'t [f32]; TILE_PANELS],
-    /// Floats between the terms of a panel of B.
-    pub b_stride: usize,
     /// Rows of C.
     pub rows: &'t mut [&'c mut [f32]],
     /// First column of the tile in the rows.
@@ -86,40 +87,39 @@ impl<const R: usize, const N: usize> Kernel for Registers<'_, '_, R, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(mut self, mut machine: V) {
-        let mut totals = if self.0.continues { self.load(machine) } else { [[machine.splat(0.0); N]; R] };
+    fn run<V: Vector>(mut self, machine: V) {
         let terms = self.0.a.len() / R;
-        for start in (0..terms).step_by(BLOCK) {
-            let block = self.block(machine, start, terms.min(start + BLOCK));
-            for i in 0..R {
-                for j in 0..N {
-                    totals[i][j] = machine.add(totals[i][j], block[i][j]);
-                }
-            }
+        // The first block stays in registers: many products have no other.
+        let mut totals = if self.0.continues { self.load(machine) } else { [[machine.splat(0.0); N]; R] };
+        add(machine, &mut totals, self.block(machine, 0, terms.min(BLOCK)));
+        for start in (BLOCK..terms).step_by(BLOCK) {
+            add(machine, &mut totals, self.block(machine, start, terms.min(start + BLOCK)));
         }
         self.store(machine, totals);
     }
 }
 
-impl<const R: usize, const N: usize> Registers<'_, '_, R, N> {
-    /// One block of the fold for every element of the tile.
+impl<'t, const R: usize, const N: usize> Registers<'t, '_, R, N> {
+    /// One block of the fold for every element of the tile. The panels are walked in step, which needs no checks of indices.
     #[inline(always)]
-    fn block<V: Vector>(&self, mut machine: V, start: usize, end: usize) -> [[V::F; N]; R] {
+    fn block<V: Vector>(&self, machine: V, start: usize, end: usize) -> [[V::F; N]; R] {
         let mut sums = [[machine.splat(0.0); N]; R];
-        let tile = &self.0;
-        let stride = tile.b_stride;
-        let b = tile.b.map(|panel| panel.get(start * stride..).unwrap_or(&[]));
-        for (k, a) in tile.a[start * R..end * R].chunks_exact(R).enumerate() {
-            let mut right = [machine.splat(0.0); N];
-            for (j, right) in right.iter_mut().enumerate() {
-                let at = k * stride + j % PANEL_VECTORS * V::LANES;
-                *right = machine.load(&b[j / PANEL_VECTORS][at..]);
+        let width = PANEL_VECTORS * V::LANES;
+        let [b0, b1, b2, b3] = self.0.b;
+        let terms = |panel: &'t [f32]| panel[start * width..end * width].chunks_exact(width);
+        let left = self.0.a[start * R..end * R].chunks_exact(R);
+        if N <= PANEL_VECTORS {
+            for (a, b0) in left.zip(terms(b0)) {
+                multiply_add(machine, &mut sums, a, [b0, &[], &[], &[]]);
             }
-            for (sums, &a) in sums.iter_mut().zip(a) {
-                let left = machine.splat(a);
-                for (sum, &right) in sums.iter_mut().zip(&right) {
-                    *sum = machine.fma(left, right, *sum);
-                }
+        } else if N == 2 * PANEL_VECTORS {
+            for ((a, b0), b1) in left.zip(terms(b0)).zip(terms(b1)) {
+                multiply_add(machine, &mut sums, a, [b0, b1, &[], &[]]);
+            }
+        } else {
+            for ((((a, b0), b1), b2), b3) in left.zip(terms(b0)).zip(terms(b1)).zip(terms(b2)).zip(terms(b3))
+            {
+                multiply_add(machine, &mut sums, a, [b0, b1, b2, b3]);
             }
         }
         sums
@@ -150,6 +150,43 @@ impl<const R: usize, const N: usize> Registers<'_, '_, R, N> {
                     machine.store_part_canonical(part, total);
                 }
             }
+        }
+    }
+}
+
+/// A block's results into the running totals.
+#[inline(always)]
+fn add<V: Vector, const R: usize, const N: usize>(
+    mut machine: V,
+    totals: &mut [[V::F; N]; R],
+    block: [[V::F; N]; R],
+) {
+    for (totals, block) in totals.iter_mut().zip(&block) {
+        for (total, &block) in totals.iter_mut().zip(block) {
+            *total = machine.add(*total, block);
+        }
+    }
+}
+
+/// One term of the fold for every element of a tile: `a` holds its R rows, `b` a term of each panel.
+#[inline(always)]
+fn multiply_add<V: Vector, const R: usize, const N: usize>(
+    mut machine: V,
+    sums: &mut [[V::F; N]; R],
+    a: &[f32],
+    b: [&[f32]; TILE_PANELS],
+) {
+    machine.prefetch(a, PREFETCH_TERMS * R);
+    let mut right = [machine.splat(0.0); N];
+    for (j, right) in right.iter_mut().enumerate() {
+        let part = &b[j / PANEL_VECTORS][j % PANEL_VECTORS * V::LANES..];
+        machine.prefetch(part, PREFETCH_TERMS * PANEL_VECTORS * V::LANES);
+        *right = machine.load(part);
+    }
+    for (sums, &a) in sums.iter_mut().zip(a) {
+        let left = machine.splat(a);
+        for (sum, &right) in sums.iter_mut().zip(&right) {
+            *sum = machine.fma(left, right, *sum);
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct Avx2(());
 macro_rules! avx2 {
     ($body:expr) => {{
         // SAFETY: the surrounding method has a token, and `Avx2::new` makes tokens only where the processor has the
-        // instructions. Pointers come from slices whose lengths were asserted or limit the mask.
+        // instructions. Pointers come from slices whose lengths were compared or limit the mask.
         unsafe { $body }
     }};
 }
@@ -39,6 +39,17 @@ impl Avx2 {
     #[inline(always)]
     fn unordered(self, a: __m256, b: __m256) -> __m256 {
         avx2!(_mm256_cmp_ps::<_CMP_UNORD_Q>(a, b))
+    }
+
+    /// Stores rows `stride` apart into a target that ends before the last of them does.
+    #[inline(always)]
+    fn store_cut(self, rows: &[__m256; 8], target: &mut [f32], stride: usize) {
+        for (row, &value) in rows.iter().enumerate() {
+            match target.get_mut(row * stride..) {
+                Some(rest) => self.store_part(rest, value),
+                None => return,
+            }
+        }
     }
 }
 
@@ -265,6 +276,11 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, near: &[f32], ahead: usize) {
+        avx2!(_mm_prefetch::<_MM_HINT_T0>(near.as_ptr().wrapping_add(ahead).cast()))
+    }
+
+    #[inline(always)]
     fn transpose(
         self,
         source: &[f32],
@@ -273,16 +289,23 @@ impl Vector for Avx2 {
         target: &mut [f32],
         target_stride: usize,
     ) {
+        // One check for all rows: checks row by row would cost more than the transposition.
+        assert!(
+            rows <= Self::LANES && (rows == 0 || (rows - 1) * source_stride + Self::LANES <= source.len())
+        );
         let mut square = [self.splat(0.0); 8];
-        for (row, value) in square.iter_mut().enumerate().take(rows) {
-            *value = self.load(&source[row * source_stride..]);
-        }
-        for (i, &value) in avx2!(transpose_square(square)).iter().enumerate() {
-            match target.get_mut(i * target_stride..) {
-                Some(rest) if rest.len() >= Self::LANES => self.store(rest, value),
-                Some(rest) => self.store_part(rest, value),
-                None => return,
+        for (row, value) in square.iter_mut().enumerate() {
+            if row < rows {
+                *value = avx2!(_mm256_loadu_ps(source.as_ptr().add(row * source_stride)));
             }
+        }
+        let square = avx2!(transpose_square(square));
+        if (Self::LANES - 1) * target_stride + Self::LANES <= target.len() {
+            for (row, &value) in square.iter().enumerate() {
+                avx2!(_mm256_storeu_ps(target.as_mut_ptr().add(row * target_stride), value));
+            }
+        } else {
+            self.store_cut(&square, target, target_stride);
         }
     }
 

@@ -95,6 +95,9 @@ pub trait Vector: Arith + Copy + Send + Sync + 'static {
     /// True where some lane's truth value is.
     fn any(self, mask: Self::M) -> bool;
 
+    /// Asks for the cache line that is `ahead` floats after the start of `near`, which may lie outside of any memory: a hint.
+    fn prefetch(self, near: &[f32], ahead: usize);
+
     /// Transposes a square of `LANES` × `LANES`: `target[i·target_stride + j] = source[j·source_stride + i]` for rising i.
     ///
     /// Only the first `rows ≤ LANES` rows of `source` are read, the others count as zeros, and a row of `target` is cut

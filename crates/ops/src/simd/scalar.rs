@@ -214,6 +214,8 @@ impl Vector for Scalar {
         mask
     }
     #[inline(always)]
+    fn prefetch(self, _near: &[f32], _ahead: usize) {}
+    #[inline(always)]
     fn transpose(
         self,
         source: &[f32],

@@ -382,10 +382,7 @@ fn tensors(node: &Node, context: &Context<'_>) -> Result<(), Fault> {
 }
 
 fn gas_of_leaf(node: &Node, _: &Context<'_>) -> Result<(), Fault> {
-    let limit = match node.kind {
-        Kind::Fold(_) => gas::BLOCK_GAS_LIMIT,
-        _ => gas::MAP_GAS_LIMIT,
-    };
+    let limit = gas::limit(node);
     let gas = gas::leaf(node);
     if gas > limit { Err(Fault::Gas { gas, limit }) } else { Ok(()) }
 }

@@ -292,7 +292,7 @@ impl Attention {
     fn key_scores(&self, op: &str, queries: NodeId, keys: NodeId) -> Node {
         let query = at(queries, self.key_query(coord(0)).times(self.head_size) + fold());
         let key = at(keys, row().times(self.head_size) + fold());
-        let sees = causal(self.key_time(), coord(0).modulo(self.time));
+        let sees = causal(self.key_time(), self.position(coord(0)));
         product(op, self.group() * self.time, self.head_size, [query, key], sees)
     }
 
@@ -300,7 +300,7 @@ impl Attention {
     fn key_total(&self, op: &str, weights: NodeId, columns: NodeId) -> Node {
         let terms = self.group() * self.time;
         let column = (self.key_head().times(self.head_size) + coord(0)).times(terms) + fold();
-        let sees = causal(self.key_time(), fold().modulo(self.time));
+        let sees = causal(self.key_time(), self.position(fold()));
         product(op, self.head_size, terms, [Input::Body(weights, fold()), at(columns, column)], sees)
     }
 
@@ -362,11 +362,19 @@ impl Attention {
         row().div(self.time * self.key_heads).times(self.key_heads) + row().modulo(self.key_heads)
     }
 
+    /// The t of x = g·T + t.
+    fn position(&self, x: Index) -> Index {
+        if self.group() == 1 { x } else { x.modulo(self.time) }
+    }
+
     /// In a key's row: the query row of x = g·T + t.
     fn key_query(&self, x: Index) -> Index {
         let sequence = row().div(self.time * self.key_heads).times(self.time * self.heads);
-        let position = x.clone().modulo(self.time).times(self.heads);
-        sequence + position + row().modulo(self.key_heads).times(self.group()) + x.div(self.time)
+        let first = row().modulo(self.key_heads).times(self.group());
+        if self.group() == 1 {
+            return sequence + x.times(self.heads) + first;
+        }
+        sequence + self.position(x.clone()).times(self.heads) + first + x.div(self.time)
     }
 
     /// \[B, Hk, D, T\]: the keys or values with time last.

@@ -22,6 +22,7 @@ mod plan;
 mod prepared;
 mod program;
 mod schedule;
+mod split;
 #[cfg(test)]
 mod tests;
 mod twins;

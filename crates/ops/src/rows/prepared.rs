@@ -15,6 +15,7 @@ use super::gather::Gather;
 use super::interpret::{CHUNK, LANES_MAX};
 use super::plan::Plan;
 use super::program::RowProgram;
+use super::split::Split;
 use crate::simd::{Isa, assert_float_environment};
 
 /// Words that the rows of a block may take, so that they stay in the second-level cache.
@@ -35,6 +36,8 @@ pub struct PreparedRows {
     pub(super) gathers: Vec<Gather>,
     /// Rows that go through all loops together.
     pub(super) block_rows: usize,
+    /// How one long row is folded on many threads.
+    split: Option<Box<Split>>,
 }
 
 impl PreparedRows {
@@ -48,7 +51,8 @@ impl PreparedRows {
         let plan = Plan::new(&program);
         let gathers = plan.addresses.iter().map(|address| Gather::new(&address.columns)).collect();
         let block_rows = block_rows(&program, &plan);
-        Self { program, plan, gathers, block_rows }
+        let split = Split::new(&program).map(Box::new);
+        Self { program, plan, gathers, block_rows, split }
     }
 
     /// Runs the pass at step `step`, on the threads of rayon's current pool. Inputs are slices of tensors with the flat index of
@@ -61,6 +65,11 @@ impl PreparedRows {
         assert_eq!(inputs.len(), program.operands, "inputs of a pass over rows");
         assert_eq!(outputs.len(), program.stores.len(), "outputs of a pass over rows");
         if program.len == 0 {
+            return;
+        }
+        if let Some(split) = &self.split {
+            let total = split.run(isa, step, inputs);
+            outputs.iter_mut().for_each(|output| output[0] = total);
             return;
         }
         let tasks = self.tasks(step, inputs, outputs);

@@ -117,6 +117,51 @@ fn the_passes_of_models_are_their_definition() {
     }
 }
 
+/// A map of each twin on operands of its own.
+fn twin(code: &Code, rows: u64, columns: u64) -> Case {
+    let inputs: Vec<RowInput> =
+        (0..code.inputs().len()).map(|operand| cell(operand, rows, columns)).collect();
+    let lens = vec![rows * columns; inputs.len()];
+    case(rows, columns, &lens, vec![stage(StageKind::Map, inputs, code.clone())], vec![0])
+}
+
+#[test]
+fn every_twin_is_its_program() {
+    for code in super::super::twins::codes() {
+        let case = twin(code, 9, 257);
+        let plan = super::super::plan::Plan::new(&case.program);
+        let steps = &plan.phases[0].columns.as_ref().expect("a loop").schedule.steps;
+        assert_eq!(steps.len(), 1, "{code} is more than one call");
+        check(&case);
+    }
+}
+
+/// The fold of one row by each kind, of the squares of its elements.
+fn long_row(kind: StageKind, columns: u64) -> Case {
+    let inputs = vec![cell(0, 1, columns); if kind == StageKind::Product { 2 } else { 1 }];
+    let code = match kind {
+        StageKind::Product => Code::new(vec![samebit_num::RegType::F; 2], Vec::new()).expect("a program"),
+        _ => floats(|m, [x]| m.mul(x, x)),
+    };
+    case(1, columns, &[columns], vec![stage(kind, inputs, code)], vec![0, 0])
+}
+
+#[test]
+fn one_long_row_is_its_definition_on_any_number_of_threads() {
+    for threads in [1, 2, 3, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            for kind in [StageKind::Sum, StageKind::Max, StageKind::Product] {
+                for columns in [16_383, 16_384, 40_001, 100_000] {
+                    let mut case = long_row(kind, columns);
+                    case.tensors[0].words.iter_mut().for_each(|word| *word &= 0x3fff_ffff);
+                    check(&case);
+                }
+            }
+        });
+    }
+}
+
 #[test]
 fn functions_and_their_combinations_are_found() {
     for named in functions::ALL {

@@ -120,38 +120,38 @@ impl Shape {
         Pass { name: "row sum", traffic: [1, 0, 0], stages, stores: vec![0] }
     }
 
-    /// Moments and parameter of AdamW; operands p, g, m, v.
+    /// Moments and parameter of AdamW as the optimiser records them; operands p, g, m, v.
     fn adamw(&self) -> Pass {
-        let moment = |keep: f32| {
-            floats(move |m, [old, g]| {
-                let (keep, rest) = (m.constant(keep.to_bits()), m.constant((1.0 - keep).to_bits()));
-                let part = m.mul(g, rest);
-                m.fma(old, keep, part)
-            })
-        };
-        let square = floats(|m, [old, g]| {
-            let (keep, rest) = (m.constant(0.999f32.to_bits()), m.constant(0.001f32.to_bits()));
-            let square = m.mul(g, g);
-            let part = m.mul(square, rest);
-            m.fma(old, keep, part)
+        let mean = floats(|a, [held, gradient]| {
+            let (keep, rest) = (a.constant(0.9f32.to_bits()), a.constant(0.1f32.to_bits()));
+            let share = a.mul(rest, gradient);
+            a.fma(keep, held, share)
+        });
+        let square = floats(|a, [held, gradient]| {
+            let (keep, rest) = (a.constant(0.999f32.to_bits()), a.constant(0.001f32.to_bits()));
+            let share = a.mul(rest, gradient);
+            let share = a.mul(share, gradient);
+            a.fma(keep, held, share)
         });
         let update = floats(|a, [p, m, v]| {
-            let (rate, decay) = (a.constant(1e-3f32.to_bits()), a.constant(0.9999f32.to_bits()));
-            let epsilon = a.constant(1e-8f32.to_bits());
-            let root = a.sqrt(v);
-            let denominator = a.add(root, epsilon);
-            let step = a.div(m, denominator);
-            let decayed = a.mul(p, decay);
-            let negative = a.neg(step);
-            a.fma(negative, rate, decayed)
+            let [c1, c2, epsilon, rate, decay] =
+                [1.1f32, 1.2, 1e-8, 1e-3, 0.9999].map(|value| a.constant(value.to_bits()));
+            let kept = a.mul(p, decay);
+            let mean = a.mul(m, c1);
+            let square = a.mul(v, c2);
+            let root = a.sqrt(square);
+            let divisor = a.add(root, epsilon);
+            let direction = a.div(mean, divisor);
+            let negative = a.neg(rate);
+            a.fma(negative, direction, kept)
         });
         let map = |inputs, code| Stage { kind: StageKind::Map, inputs, code };
         let stages = vec![
-            map(vec![self.cell(2), self.cell(1)], moment(0.9)),
+            map(vec![self.cell(2), self.cell(1)], mean),
             map(vec![self.cell(3), self.cell(1)], square),
             map(vec![self.cell(0), RowInput::Stage(0), RowInput::Stage(1)], update),
         ];
-        Pass { name: "AdamW", traffic: [4, 0, 3], stages, stores: vec![0, 1, 2] }
+        Pass { name: "AdamW", traffic: [4, 0, 3], stages, stores: vec![2, 0, 1] }
     }
 
     fn passes(&self) -> Vec<Pass> {

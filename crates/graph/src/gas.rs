@@ -112,11 +112,14 @@ fn atoms<'a>(indices: impl Iterator<Item = &'a crate::Index>) -> u64 {
     count
 }
 
+/// A tensor (whether of the body, node) and the terms of the map that reads it.
+type Place = (bool, u32, Vec<(u64, Atom)>);
+
 /// What inputs open: tensors (in or outside a body), and the places at which they are read.
 #[derive(Default)]
 struct Opened {
     tensors: BTreeSet<(bool, u32)>,
-    places: BTreeSet<(bool, u32, Vec<(u64, Atom)>)>,
+    places: BTreeSet<Place>,
     pages: u64,
     elements: u64,
 }

@@ -110,8 +110,7 @@ impl OpenFold {
 struct QueryBlock {
     first: usize,
     count: usize,
-    /// Panels and rows of q and of dO.
-    panels: [Scratch; 2],
+    /// Rows of q and of dO in whole vectors.
     rows: [Scratch; 2],
     /// Scores, then P; dP, then dS.
     weights: Scratch,
@@ -132,7 +131,6 @@ impl Kernel for KeyHead<'_, '_> {
         let mut block = QueryBlock {
             first: 0,
             count: 0,
-            panels: pair(padded * head_size),
             rows: pair(padded * columns),
             weights: Scratch::new(padded * STRIDE),
             slopes: Scratch::new(padded * STRIDE),
@@ -202,14 +200,11 @@ impl KeyHead<'_, '_> {
         columns: usize,
     ) {
         let size = self.kernel.head_size;
-        for (tensor, (panels, rows)) in
-            [self.q, self.grad].into_iter().zip(block.panels.iter_mut().zip(&mut block.rows))
-        {
+        for (tensor, rows) in [self.q, self.grad].into_iter().zip(&mut block.rows) {
             let tensor = HeadRows { data: &tensor.data[member * size..], ..tensor }.from(block.first);
-            tensor.pack_panels(machine, block.count, tile_rows::<V>(), panels);
             tensor.copy_rows(block.count, columns, rows);
         }
-        block.score(machine, chunk, size, f32::from_bits(self.kernel.scale));
+        block.score(machine, chunk, [size, columns], f32::from_bits(self.kernel.scale));
         self.slope(machine, member, chunk, block);
         self.fold_queries(machine, member, chunk, block, columns);
         block.fold_keys(machine, chunk, columns);
@@ -283,23 +278,23 @@ impl QueryBlock {
 
     /// Scores and dP, up to the diagonal and what a tile has beyond it.
     #[inline(always)]
-    fn score<V: Vector>(&mut self, machine: V, chunk: &Chunk, size: usize, scale: f32) {
+    fn score<V: Vector>(&mut self, machine: V, chunk: &Chunk, [size, columns]: [usize; 2], scale: f32) {
         let (tile, width) = (tile_rows::<V>(), panel_keys::<V>());
         let products = [
-            (&chunk.k_panels, &self.panels[0], scale, &mut self.weights),
-            (&chunk.v_panels, &self.panels[1], 1.0, &mut self.slopes),
+            (&chunk.k_panels, &self.rows[0], scale, &mut self.weights),
+            (&chunk.v_panels, &self.rows[1], 1.0, &mut self.slopes),
         ];
         for (panels, queries, factor, target) in products {
             for (panel, keys) in panels.chunks_exact(width * size).enumerate() {
                 let first_key = chunk.first + panel * width;
                 for index in 0..self.count.div_ceil(tile) {
-                    let Some(beyond) = (self.first + (index + 1) * tile - 1).checked_sub(first_key) else {
-                        continue;
-                    };
-                    let rows = &queries[index * tile * size..][..tile * size];
-                    let target = &mut target[index * tile * STRIDE + panel * width..];
-                    Scores { rows, keys, factor, target, stride: STRIDE, whole: beyond >= V::LANES }
-                        .compute(machine);
+                    let wanted = (self.first + (index + 1) * tile).saturating_sub(first_key);
+                    if wanted > 0 {
+                        let rows = &queries[index * tile * columns..][..tile * columns];
+                        let target = &mut target[index * tile * STRIDE + panel * width..];
+                        let stride = STRIDE;
+                        Scores { rows, columns, size, keys, factor, target, stride, wanted }.compute(machine);
+                    }
                 }
             }
         }

@@ -100,13 +100,13 @@ impl Kernel for QueryBlock<'_, '_> {
         let columns = size.next_multiple_of(V::LANES);
         let stride =
             (self.first + self.rows.len()).next_multiple_of(panel_keys::<V>().max(ROW_GAP)) + ROW_GAP;
-        let mut queries = Scratch::new(padded_rows * size);
+        let mut queries = Scratch::new(padded_rows * columns);
         let mut scores = Scratch::new(padded_rows * stride);
         let mut sums = Scratch::new(padded_rows * columns);
         for member in 0..self.kernel.group {
             let q = HeadRows { data: &self.q.data[member * size..], ..self.q }.from(self.first);
-            q.pack_panels(machine, self.rows.len(), tile_rows::<V>(), &mut queries);
-            self.score(machine, &queries, &mut scores, stride);
+            q.copy_rows(self.rows.len(), columns, &mut queries);
+            self.score(machine, &queries, columns, &mut scores, stride);
             for (r, (row, scores)) in self.rows.iter_mut().zip(scores.chunks_exact_mut(stride)).enumerate() {
                 let (greatest, sum) = softmax(machine, scores, self.first + r + 1);
                 machine.store_part_canonical(&mut row[0][member..=member], machine.splat(greatest));
@@ -121,21 +121,27 @@ impl Kernel for QueryBlock<'_, '_> {
 impl QueryBlock<'_, '_> {
     /// Scores of the block's rows, up to the diagonal and what a tile has beyond it.
     #[inline(always)]
-    fn score<V: Vector>(&self, machine: V, queries: &[f32], scores: &mut [f32], stride: usize) {
-        let (size, tile) = (self.kernel.head_size, tile_rows::<V>());
+    fn score<V: Vector>(
+        &self,
+        machine: V,
+        queries: &[f32],
+        columns: usize,
+        scores: &mut [f32],
+        stride: usize,
+    ) {
+        let (size, tile, visible) = (self.kernel.head_size, tile_rows::<V>(), self.first + self.rows.len());
         let factor = f32::from_bits(self.kernel.scale);
         for (panel, keys) in self.keys.chunks_exact(panel_keys::<V>() * size).enumerate() {
             let first_key = panel * panel_keys::<V>();
-            for (index, rows) in queries.chunks_exact(tile * size).enumerate() {
-                let Some(beyond) = (self.first + (index + 1) * tile).checked_sub(first_key + 1) else {
-                    continue;
-                };
-                let target = &mut scores[index * tile * stride + first_key..];
-                let whole = beyond >= V::LANES;
-                Scores { rows, keys, factor, target, stride, whole }.compute(machine);
-            }
-            if first_key + panel_keys::<V>() >= self.first + self.rows.len() {
+            if first_key >= visible {
                 break;
+            }
+            for (index, rows) in queries.chunks_exact(tile * columns).enumerate() {
+                let wanted = (self.first + (index + 1) * tile).saturating_sub(first_key);
+                if wanted > 0 {
+                    let target = &mut scores[index * tile * stride + first_key..];
+                    Scores { rows, columns, size, keys, factor, target, stride, wanted }.compute(machine);
+                }
             }
         }
     }

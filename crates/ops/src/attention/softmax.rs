@@ -32,11 +32,17 @@ fn maximum<V: Vector>(mut machine: V, row: &[f32]) -> f32 {
             *greatest = machine.max(*greatest, value);
         }
     }
-    let mut lanes = [f32::NEG_INFINITY; WAYS * LANES];
-    for (way, &greatest) in greatest.iter().enumerate() {
-        machine.store(&mut lanes[way * V::LANES..], greatest);
+    let [a, b, c, d] = greatest;
+    let (ab, cd) = (machine.max(a, b), machine.max(c, d));
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let abcd = machine.max(ab, cd);
+    machine.store(&mut lanes, abcd);
+    for h in [8, 4, 2, 1] {
+        for l in 0..h {
+            lanes[l] = Scalar.max(lanes[l], lanes[l + h]);
+        }
     }
-    lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| Scalar.max(a, b))
+    lanes[0]
 }
 
 /// s becomes exp(s − m).

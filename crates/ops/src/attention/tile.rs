@@ -1,7 +1,7 @@
 //! The two register tiles of attention.
 //!
 //! ```text
-//! Scores     target[r, j]  = (Σ_d a[r, d] · b[j, d]) · factor     R rows × 2 vectors of keys, d rising
+//! Scores     target[r, j]  = (Σ_d a[r, d] · b[j, d]) · factor     R rows × N vectors of keys, d rising
 //! Weighted   target[i, c] += Σ_k weight[i, k] · value[k, c]       R rows × N vectors of columns, k rising
 //! ```
 //! Both are ordered products: one accumulator for an element, one fused multiply-add for a term, in the fold's order.
@@ -11,14 +11,21 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::simd::{Isa, Kernel, Vector};
+use std::ops::Range;
+
 use samebit_num::fold::BLOCK;
 
-/// Vectors in a panel of keys.
-const PANEL_VECTORS: usize = 2;
+/// Vectors of keys in a panel, and of columns in the widest tile: what the registers hold beside a vector for each.
+pub(super) const fn tile_vectors<V: Vector>() -> usize {
+    match V::ISA {
+        Isa::Scalar | Isa::Avx2 => 2,
+        Isa::Avx512 => 4,
+    }
+}
 
 /// Keys in a panel.
 pub(super) const fn panel_keys<V: Vector>() -> usize {
-    PANEL_VECTORS * V::LANES
+    tile_vectors::<V>() * V::LANES
 }
 
 /// Rows of both tiles.
@@ -31,9 +38,12 @@ pub(super) const fn tile_rows<V: Vector>() -> usize {
 
 /// Scores of a tile of rows and a panel of keys.
 pub(super) struct Scores<'a> {
-    /// Packed rows: term d of row r at `d · tile_rows + r`.
+    /// Element d of row r at `r · columns + d`.
     pub rows: &'a [f32],
-    /// Packed keys: term d of key j at `d · panel_keys + j`.
+    pub columns: usize,
+    /// Elements of a row that are folded.
+    pub size: usize,
+    /// Packed keys: element d of key j at `d · panel_keys + j`.
     pub keys: &'a [f32],
     /// Multiplied to the ordered product.
     pub factor: f32,
@@ -41,18 +51,27 @@ pub(super) struct Scores<'a> {
     pub target: &'a mut [f32],
     /// Between rows of the target.
     pub stride: usize,
-    /// Whether the second vector of keys is wanted.
-    pub whole: bool,
+    /// Keys that are wanted, at least 1; as many vectors as hold them are computed.
+    pub wanted: usize,
 }
 
 impl Scores<'_> {
     #[inline(always)]
     pub fn compute<V: Vector>(self, machine: V) {
-        match (V::ISA, self.whole) {
-            (Isa::Scalar, true) => machine.call(ScoreRegisters::<4, 2>(self)),
-            (Isa::Scalar, false) => machine.call(ScoreRegisters::<4, 1>(self)),
-            (Isa::Avx2 | Isa::Avx512, true) => machine.call(ScoreRegisters::<6, 2>(self)),
-            (Isa::Avx2 | Isa::Avx512, false) => machine.call(ScoreRegisters::<6, 1>(self)),
+        match V::ISA {
+            Isa::Scalar => self.by_width::<V, 4>(machine),
+            Isa::Avx2 | Isa::Avx512 => self.by_width::<V, 6>(machine),
+        }
+    }
+
+    #[inline(always)]
+    fn by_width<V: Vector, const R: usize>(self, machine: V) {
+        match self.wanted.div_ceil(V::LANES).min(tile_vectors::<V>()) {
+            1 => machine.call(ScoreRegisters::<R, 1>(self)),
+            2 => machine.call(ScoreRegisters::<R, 2>(self)),
+            3 if V::ISA == Isa::Avx512 => machine.call(ScoreRegisters::<R, 3>(self)),
+            4 if V::ISA == Isa::Avx512 => machine.call(ScoreRegisters::<R, 4>(self)),
+            width => unreachable!("a tile of {width} vectors"),
         }
     }
 }
@@ -65,14 +84,17 @@ impl<const R: usize, const N: usize> Kernel for ScoreRegisters<'_, R, N> {
     #[inline(always)]
     fn run<V: Vector>(self, mut machine: V) {
         assert_eq!(R, tile_rows::<V>());
-        let Scores { rows, keys, factor, target, stride, .. } = self.0;
+        let Scores { rows, columns, size, keys, factor, target, stride, .. } = self.0;
+        let rows = RowWeights::<R>::new(rows, columns, size);
         let mut totals = [[machine.splat(0.0); N]; R];
-        for (rows, keys) in rows.chunks(BLOCK * R).zip(keys.chunks(BLOCK * panel_keys::<V>())) {
+        for start in (0..size).step_by(BLOCK) {
             let mut block = [[machine.splat(0.0); N]; R];
-            for (rows, keys) in rows.chunks_exact(R).zip(keys.chunks_exact(panel_keys::<V>())) {
+            let end = size.min(start + BLOCK);
+            let keys = &keys[start * panel_keys::<V>()..end * panel_keys::<V>()];
+            for (d, keys) in keys.chunks_exact(panel_keys::<V>()).enumerate() {
                 let keys: [V::F; N] = load_vectors(machine, keys);
                 for i in 0..R {
-                    multiply_add(machine, &mut block[i], rows[i], &keys);
+                    multiply_add(machine, &mut block[i], rows.at(i, start + d), &keys);
                 }
             }
             add_tiles(machine, &mut totals, &block);
@@ -106,23 +128,27 @@ impl Taken {
         }
     }
 
-    /// Where the terms that all rows take start and end, and where those that some take end.
+    /// Ranges of terms: what only some rows take, what all take, and what only some take again.
     #[inline(always)]
-    fn ranges(self, rows: usize, terms: usize) -> [usize; 3] {
+    fn ranges(self, rows: usize, terms: usize) -> [Range<usize>; 3] {
         let inside = |bound: isize| bound.clamp(0, terms as isize) as usize;
         match self {
-            Self::First(count) => [0, inside(count), inside(count + rows as isize - 1)],
-            Self::From(start) => [inside(start + rows as isize - 1), terms, terms],
+            Self::First(count) => {
+                let (all, some) = (inside(count), inside(count + rows as isize - 1));
+                [0..0, 0..all, all..some]
+            }
+            Self::From(start) => {
+                let (some, all) = (inside(start), inside(start + rows as isize - 1));
+                [some..all, all..terms, terms..terms]
+            }
         }
     }
 
-    /// The first term that a row takes.
+    /// Whether the terms that only some rows take are not all or none of the triangle between the rows.
     #[inline(always)]
-    fn first(self) -> usize {
-        match self {
-            Self::First(_) => 0,
-            Self::From(start) => start.max(0) as usize,
-        }
+    fn is_clipped(self, rows: usize, terms: usize) -> bool {
+        let [before, _, after] = self.ranges(rows, terms);
+        [before, after].iter().any(|range| !range.is_empty() && range.len() != rows - 1)
     }
 }
 
@@ -162,14 +188,10 @@ impl Weighted<'_> {
     #[inline(always)]
     pub fn compute<V: Vector>(mut self, machine: V) {
         let vectors = self.columns / V::LANES;
-        let widest = match V::ISA {
-            Isa::Avx512 => 4,
-            Isa::Scalar | Isa::Avx2 => 2,
-        };
         let mut done = 0;
         while done < vectors {
             let column = done * V::LANES;
-            let width = (vectors - done).min(widest);
+            let width = (vectors - done).min(tile_vectors::<V>());
             match V::ISA {
                 Isa::Scalar => self.by_width::<V, 4>(machine, column, width),
                 Isa::Avx2 | Isa::Avx512 => self.by_width::<V, 6>(machine, column, width),
@@ -181,12 +203,21 @@ impl Weighted<'_> {
     #[inline(always)]
     fn by_width<V: Vector, const R: usize>(&mut self, machine: V, column: usize, width: usize) {
         let tile = Weighted { target: &mut *self.target, ..*self };
+        if self.taken.is_clipped(R, self.terms) {
+            tile.by_shape::<V, R, true>(machine, column, width);
+        } else {
+            tile.by_shape::<V, R, false>(machine, column, width);
+        }
+    }
+
+    #[inline(always)]
+    fn by_shape<V: Vector, const R: usize, const C: bool>(self, machine: V, column: usize, width: usize) {
         match width {
-            1 => machine.call(WeightedRegisters::<R, 1> { tile, column }),
-            2 => machine.call(WeightedRegisters::<R, 2> { tile, column }),
-            3 => machine.call(WeightedRegisters::<R, 3> { tile, column }),
-            4 => machine.call(WeightedRegisters::<R, 4> { tile, column }),
-            _ => unreachable!("a tile of {width} vectors"),
+            1 => machine.call(WeightedRegisters::<R, 1, C> { tile: self, column }),
+            2 => machine.call(WeightedRegisters::<R, 2, C> { tile: self, column }),
+            3 if V::ISA == Isa::Avx512 => machine.call(WeightedRegisters::<R, 3, C> { tile: self, column }),
+            4 if V::ISA == Isa::Avx512 => machine.call(WeightedRegisters::<R, 4, C> { tile: self, column }),
+            width => unreachable!("a tile of {width} vectors"),
         }
     }
 }
@@ -233,12 +264,13 @@ impl<const R: usize> TileWeights for ColumnWeights<'_, R> {
     }
 }
 
-struct WeightedRegisters<'a, const R: usize, const N: usize> {
+/// A tile of R rows and N vectors; C: what only some rows take is not a whole triangle.
+struct WeightedRegisters<'a, const R: usize, const N: usize, const C: bool> {
     tile: Weighted<'a>,
     column: usize,
 }
 
-impl<const R: usize, const N: usize> Kernel for WeightedRegisters<'_, R, N> {
+impl<const R: usize, const N: usize, const C: bool> Kernel for WeightedRegisters<'_, R, N, C> {
     type Output = ();
 
     #[inline(always)]
@@ -253,7 +285,7 @@ impl<const R: usize, const N: usize> Kernel for WeightedRegisters<'_, R, N> {
     }
 }
 
-impl<const R: usize, const N: usize> WeightedRegisters<'_, R, N> {
+impl<const R: usize, const N: usize, const C: bool> WeightedRegisters<'_, R, N, C> {
     /// Terms that only some rows take come before and after those that all take.
     #[inline(always)]
     fn fold<V: Vector>(&mut self, mut machine: V, weights: impl TileWeights) {
@@ -263,14 +295,32 @@ impl<const R: usize, const N: usize> WeightedRegisters<'_, R, N> {
             Target::Total => [[machine.splat(0.0); N]; R],
         };
         let [before, all, after] = taken.ranges(R, terms);
-        self.some(machine, &mut sums, weights, taken.first()..before);
-        for k in before..all {
+        if C {
+            self.clipped(machine, &mut sums, weights, before);
+        } else if !before.is_empty() {
+            for j in 0..R - 1 {
+                let value: [V::F; N] = load_vectors(machine, self.value::<V>(before.start + j, columns));
+                for i in 0..=j {
+                    multiply_add(machine, &mut sums[i], weights.at(i, before.start + j), &value);
+                }
+            }
+        }
+        for k in all {
             let value: [V::F; N] = load_vectors(machine, self.value::<V>(k, columns));
             for i in 0..R {
                 multiply_add(machine, &mut sums[i], weights.at(i, k), &value);
             }
         }
-        self.some(machine, &mut sums, weights, all..after);
+        if C {
+            self.clipped(machine, &mut sums, weights, after);
+        } else if !after.is_empty() {
+            for j in 0..R - 1 {
+                let value: [V::F; N] = load_vectors(machine, self.value::<V>(after.start + j, columns));
+                for i in j + 1..R {
+                    multiply_add(machine, &mut sums[i], weights.at(i, after.start + j), &value);
+                }
+            }
+        }
         if mode == Target::Total {
             let mut totals = self.load(machine);
             add_tiles(machine, &mut totals, &sums);
@@ -281,12 +331,12 @@ impl<const R: usize, const N: usize> WeightedRegisters<'_, R, N> {
 
     /// Terms that each row takes or skips.
     #[inline(always)]
-    fn some<V: Vector>(
+    fn clipped<V: Vector>(
         &self,
         machine: V,
         sums: &mut [[V::F; N]; R],
         weights: impl TileWeights,
-        terms: std::ops::Range<usize>,
+        terms: Range<usize>,
     ) {
         for k in terms {
             let value: [V::F; N] = load_vectors(machine, self.value::<V>(k, self.tile.columns));

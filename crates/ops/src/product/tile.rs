@@ -18,7 +18,7 @@ pub(super) fn panel_width(isa: Isa) -> usize {
 }
 
 /// Most rows of a tile: as many as leave registers for two vectors of B and a value of A (32 registers, or 16).
-pub(super) fn tile_rows(isa: Isa) -> usize {
+pub(super) const fn tile_rows(isa: Isa) -> usize {
     match isa {
         Isa::Scalar => 4,
         Isa::Avx2 => 6,
@@ -59,7 +59,7 @@ impl<'t, 'c> Tile<'t, 'c> {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
                 match self.rows.len() {
-                    $($rows => self.by_columns::<V, $rows>(machine),)*
+                    $($rows if const { $rows <= tile_rows(V::ISA) } => self.by_columns::<V, $rows>(machine),)*
                     rows => unreachable!("a tile of {rows} rows"),
                 }
             };
@@ -73,8 +73,8 @@ impl<'t, 'c> Tile<'t, 'c> {
         match vectors {
             1 => machine.call(Registers::<R, 1>(self)),
             2 => machine.call(Registers::<R, 2>(self)),
-            4 if R <= 3 => machine.call(Registers::<R, 4>(self)),
-            8 if R == 1 => machine.call(Registers::<R, 8>(self)),
+            4 if const { R <= 3 } => machine.call(Registers::<R, 4>(self)),
+            8 if const { R == 1 } => machine.call(Registers::<R, 8>(self)),
             _ => unreachable!("a tile of {R} rows and {vectors} vectors"),
         }
     }
@@ -89,9 +89,11 @@ impl<const R: usize, const N: usize> Kernel for Registers<'_, '_, R, N> {
     #[inline(always)]
     fn run<V: Vector>(mut self, machine: V) {
         let terms = self.0.a.len() / R;
+        self.prefetch(machine);
         // The first block stays in registers: many products have no other.
+        let block = self.block(machine, 0, terms.min(BLOCK));
         let mut totals = if self.0.continues { self.load(machine) } else { [[machine.splat(0.0); N]; R] };
-        add(machine, &mut totals, self.block(machine, 0, terms.min(BLOCK)));
+        add(machine, &mut totals, block);
         for start in (BLOCK..terms).step_by(BLOCK) {
             add(machine, &mut totals, self.block(machine, start, terms.min(start + BLOCK)));
         }
@@ -123,6 +125,16 @@ impl<'t, const R: usize, const N: usize> Registers<'t, '_, R, N> {
             }
         }
         sums
+    }
+
+    /// Asks for the tile's part of C, which is needed at the end.
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, machine: V) {
+        for row in self.0.rows.iter() {
+            for j in 0..N {
+                machine.prefetch(&row[self.0.column..], j * V::LANES);
+            }
+        }
     }
 
     /// The totals that C holds.

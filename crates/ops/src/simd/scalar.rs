@@ -1,158 +1,63 @@
-//! One lane: plain Rust, for any processor.
+//! One lane: [`samebit_num::Native`], for any processor.
 
-use samebit_num::Arith;
+use samebit_num::{Arith, Native};
 
-use super::{Isa, Kernel, NAN_BITS, Vector};
+use super::{Isa, Kernel, Vector};
 
 /// The machine of one lane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scalar;
+
+/// Every operation as [`Native`] does it.
+macro_rules! as_native {
+    ($($name:ident($($operand:ident: $kind:ty),*) -> $result:ty;)*) => {
+        $(
+            #[inline(always)]
+            fn $name(&mut self, $($operand: $kind),*) -> $result {
+                Native.$name($($operand),*)
+            }
+        )*
+    };
+}
 
 impl Arith for Scalar {
     type F = f32;
     type U = u32;
     type M = bool;
 
-    #[inline(always)]
-    fn constant(&mut self, bits: u32) -> f32 {
-        f32::from_bits(bits)
-    }
-    #[inline(always)]
-    fn add(&mut self, a: f32, b: f32) -> f32 {
-        a + b
-    }
-    #[inline(always)]
-    fn sub(&mut self, a: f32, b: f32) -> f32 {
-        a - b
-    }
-    #[inline(always)]
-    fn mul(&mut self, a: f32, b: f32) -> f32 {
-        a * b
-    }
-    #[inline(always)]
-    #[allow(clippy::disallowed_methods)]
-    fn fma(&mut self, a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-    #[inline(always)]
-    fn div(&mut self, a: f32, b: f32) -> f32 {
-        a / b
-    }
-    #[inline(always)]
-    fn sqrt(&mut self, a: f32) -> f32 {
-        a.sqrt()
-    }
-    #[inline(always)]
-    fn neg(&mut self, a: f32) -> f32 {
-        -a
-    }
-    #[inline(always)]
-    fn abs(&mut self, a: f32) -> f32 {
-        a.abs()
-    }
-    #[inline(always)]
-    fn max(&mut self, a: f32, b: f32) -> f32 {
-        if a.is_nan() || b.is_nan() {
-            f32::from_bits(NAN_BITS)
-        } else if a.total_cmp(&b).is_gt() {
-            a
-        } else {
-            b
-        }
-    }
-    #[inline(always)]
-    fn lt(&mut self, a: f32, b: f32) -> bool {
-        a < b
-    }
-    #[inline(always)]
-    fn le(&mut self, a: f32, b: f32) -> bool {
-        a <= b
-    }
-    #[inline(always)]
-    fn eq(&mut self, a: f32, b: f32) -> bool {
-        a == b
-    }
-    #[inline(always)]
-    fn select(&mut self, mask: bool, b: f32, c: f32) -> f32 {
-        if mask { b } else { c }
-    }
-
-    #[inline(always)]
-    fn iconstant(&mut self, value: u32) -> u32 {
-        value
-    }
-    #[inline(always)]
-    fn iadd(&mut self, a: u32, b: u32) -> u32 {
-        a.wrapping_add(b)
-    }
-    #[inline(always)]
-    fn isub(&mut self, a: u32, b: u32) -> u32 {
-        a.wrapping_sub(b)
-    }
-    #[inline(always)]
-    fn imul(&mut self, a: u32, b: u32) -> u32 {
-        a.wrapping_mul(b)
-    }
-    #[inline(always)]
-    fn imulhi(&mut self, a: u32, b: u32) -> u32 {
-        ((u64::from(a) * u64::from(b)) >> 32) as u32
-    }
-    #[inline(always)]
-    fn and(&mut self, a: u32, b: u32) -> u32 {
-        a & b
-    }
-    #[inline(always)]
-    fn or(&mut self, a: u32, b: u32) -> u32 {
-        a | b
-    }
-    #[inline(always)]
-    fn xor(&mut self, a: u32, b: u32) -> u32 {
-        a ^ b
-    }
-    #[inline(always)]
-    fn shl(&mut self, a: u32, by: u32) -> u32 {
-        a << by
-    }
-    #[inline(always)]
-    fn shr(&mut self, a: u32, by: u32) -> u32 {
-        a >> by
-    }
-    #[inline(always)]
-    fn sar(&mut self, a: u32, by: u32) -> u32 {
-        (a as i32 >> by) as u32
-    }
-    #[inline(always)]
-    fn ilt(&mut self, a: u32, b: u32) -> bool {
-        a < b
-    }
-    #[inline(always)]
-    fn ieq(&mut self, a: u32, b: u32) -> bool {
-        a == b
-    }
-    #[inline(always)]
-    fn iselect(&mut self, mask: bool, b: u32, c: u32) -> u32 {
-        if mask { b } else { c }
-    }
-
-    #[inline(always)]
-    fn bits(&mut self, a: f32) -> u32 {
-        samebit_num::canonical(a.to_bits())
-    }
-    #[inline(always)]
-    fn float(&mut self, a: u32) -> f32 {
-        f32::from_bits(a)
-    }
-    #[inline(always)]
-    fn from_int(&mut self, a: u32) -> f32 {
-        a as i32 as f32
-    }
-    #[inline(always)]
-    fn to_int(&mut self, a: f32) -> u32 {
-        if (-2_147_483_648.0..2_147_483_648.0).contains(&a) {
-            a.round_ties_even() as i32 as u32
-        } else {
-            1 << 31
-        }
+    as_native! {
+        constant(bits: u32) -> f32;
+        add(a: f32, b: f32) -> f32;
+        sub(a: f32, b: f32) -> f32;
+        mul(a: f32, b: f32) -> f32;
+        fma(a: f32, b: f32, c: f32) -> f32;
+        div(a: f32, b: f32) -> f32;
+        sqrt(a: f32) -> f32;
+        neg(a: f32) -> f32;
+        abs(a: f32) -> f32;
+        max(a: f32, b: f32) -> f32;
+        lt(a: f32, b: f32) -> bool;
+        le(a: f32, b: f32) -> bool;
+        eq(a: f32, b: f32) -> bool;
+        select(mask: bool, b: f32, c: f32) -> f32;
+        iconstant(value: u32) -> u32;
+        iadd(a: u32, b: u32) -> u32;
+        isub(a: u32, b: u32) -> u32;
+        imul(a: u32, b: u32) -> u32;
+        imulhi(a: u32, b: u32) -> u32;
+        and(a: u32, b: u32) -> u32;
+        or(a: u32, b: u32) -> u32;
+        xor(a: u32, b: u32) -> u32;
+        shl(a: u32, by: u32) -> u32;
+        shr(a: u32, by: u32) -> u32;
+        sar(a: u32, by: u32) -> u32;
+        ilt(a: u32, b: u32) -> bool;
+        ieq(a: u32, b: u32) -> bool;
+        iselect(mask: bool, b: u32, c: u32) -> u32;
+        bits(a: f32) -> u32;
+        float(a: u32) -> f32;
+        from_int(a: u32) -> f32;
+        to_int(a: f32) -> u32;
     }
 }
 

@@ -20,8 +20,8 @@ pub use train::training_program;
 
 use std::collections::BTreeMap;
 
-use samebit_graph::node::NodeId;
 use samebit_graph::Builder;
+use samebit_graph::node::NodeId;
 use samebit_graph::operators::Dropout;
 
 use crate::config::ModelConfig;
@@ -102,7 +102,9 @@ pub(crate) fn words(floats: &[f32]) -> Vec<u32> {
 
 /// Declares the parameters as states.
 fn declare(builder: &mut Builder, parameters: &[Parameter]) -> Weights {
-    let node = |parameter: &Parameter| (parameter.name.clone(), builder.state(&parameter.name, &extents(&parameter.shape)));
+    let node = |parameter: &Parameter| {
+        (parameter.name.clone(), builder.state(&parameter.name, &extents(&parameter.shape)))
+    };
     Weights(parameters.iter().map(node).collect())
 }
 
@@ -172,12 +174,19 @@ pub fn position_tables(config: &ModelConfig, time: usize) -> Vec<(&'static str, 
 ///
 /// # Panics
 /// If a declared table is not given, or has another size.
-pub(crate) fn in_order(program: &samebit_graph::Program, given: Vec<(&'static str, Vec<u32>)>) -> Vec<Vec<u32>> {
+pub(crate) fn in_order(
+    program: &samebit_graph::Program,
+    given: Vec<(&'static str, Vec<u32>)>,
+) -> Vec<Vec<u32>> {
     let mut given: BTreeMap<&str, Vec<u32>> = given.into_iter().collect();
     let take = |table: &samebit_graph::Declaration| {
-        let words = given.remove(table.name.as_str()).unwrap_or_else(|| panic!("table {} is given", table.name));
+        let words =
+            given.remove(table.name.as_str()).unwrap_or_else(|| panic!("table {} is given", table.name));
         assert_eq!(words.len() as u64, table.len(), "table {}", table.name);
         words
     };
     program.tables.iter().map(take).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,13 +32,18 @@ impl Forward {
     /// # Panics
     /// If `time` is 0 or above the model's positions.
     pub fn new(config: &ModelConfig, time: usize) -> Self {
-        assert!((1..=config.positions()).contains(&time), "{time} tokens for {} positions", config.positions());
+        assert!(
+            (1..=config.positions()).contains(&time),
+            "{time} tokens for {} positions",
+            config.positions()
+        );
         let mut builder = Builder::new();
         let weights = super::declare(&mut builder, &super::parameters(config));
         let extent = time as u64;
         let held = builder.state(LOGITS, &[extent, config.vocabulary() as u64]);
         let ids = builder.table(TOKENS, DType::U32, &[extent]);
-        let positions = builder.map("positions", &[extent], vec![Input::Value(coord(0))], scalar::copy_integer());
+        let positions =
+            builder.map("positions", &[extent], vec![Input::Value(coord(0))], scalar::copy_integer());
         let sequences = Sequences { ids, positions, time: extent, dropout_seed: None };
         let logits = super::logits(&mut builder, config, &weights, &sequences);
         let first = builder.map("first_logit", &[1], vec![Input::Outer(logits, coord(0))], scalar::copy());

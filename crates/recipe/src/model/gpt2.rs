@@ -40,7 +40,8 @@ pub(super) fn parameters(config: &Gpt2Config) -> Vec<Parameter> {
 
 fn block(config: &Gpt2Config, layer: usize) -> Vec<Parameter> {
     let (width, inner) = (config.width, config.inner);
-    let (deviation, last) = (config.initializer_range, residual_deviation(config.initializer_range, config.layers));
+    let (deviation, last) =
+        (config.initializer_range, residual_deviation(config.initializer_range, config.layers));
     let name = |part: &str| format!("h.{layer}.{part}");
     let fused = name("attn.c_attn");
     let part = |part: &str| format!("h.{layer}.attn.{part}");
@@ -66,7 +67,10 @@ fn linear(name: &str, shape: [usize; 2], deviation: f32) -> [Parameter; 2] {
 /// The weight \[out, in\] of `layer`, stored transposed in the tensor of `stored`.
 fn weight(layer: String, stored: &str, shape: [usize; 2], deviation: f32) -> Parameter {
     let parameter = Parameter::matrix(PREFIX, format!("{layer}.weight"), shape, deviation);
-    Parameter { place: Place { tensor: format!("{PREFIX}{stored}.weight"), is_transposed: true }, ..parameter }
+    Parameter {
+        place: Place { tensor: format!("{PREFIX}{stored}.weight"), is_transposed: true },
+        ..parameter
+    }
 }
 
 fn bias(layer: String, stored: &str, count: usize) -> Parameter {
@@ -75,7 +79,12 @@ fn bias(layer: String, stored: &str, count: usize) -> Parameter {
 }
 
 /// Logits \[N, V\].
-pub(super) fn logits(builder: &mut Builder, config: &Gpt2Config, weights: &Weights, sequences: &Sequences) -> NodeId {
+pub(super) fn logits(
+    builder: &mut Builder,
+    config: &Gpt2Config,
+    weights: &Weights,
+    sequences: &Sequences,
+) -> NodeId {
     let mut model = Model { builder, config, weights, sequences };
     let tokens = weights.get("wte.weight");
     let token = model.builder.apply(Lookup, &[tokens, sequences.ids]);

@@ -52,7 +52,12 @@ fn block(config: &LlamaConfig, layer: usize) -> Vec<Parameter> {
 }
 
 /// Logits \[N, V\]. Declares the tables of rotary angles.
-pub(super) fn logits(builder: &mut Builder, config: &LlamaConfig, weights: &Weights, sequences: &Sequences) -> NodeId {
+pub(super) fn logits(
+    builder: &mut Builder,
+    config: &LlamaConfig,
+    weights: &Weights,
+    sequences: &Sequences,
+) -> NodeId {
     let shape = [sequences.time, config.head_width as u64 / 2];
     let angles = [ROPE_COSINES, ROPE_SINES].map(|name| builder.table(name, DType::F32, &shape));
     let mut model = Model { builder, config, weights, time: sequences.time, angles };
@@ -79,13 +84,15 @@ impl Model<'_> {
     fn block(&mut self, x: NodeId, layer: usize) -> NodeId {
         let name = |part: &str| format!("layers.{layer}.{part}");
         let normal = self.norm(&name("input_layernorm"), x);
-        let heads = ["q_proj", "k_proj", "v_proj"].map(|part| self.linear(&name(&format!("self_attn.{part}")), normal));
+        let heads = ["q_proj", "k_proj", "v_proj"]
+            .map(|part| self.linear(&name(&format!("self_attn.{part}")), normal));
         let heads = [self.turn(heads[0]), self.turn(heads[1]), heads[2]];
         let mixed = self.builder.apply(self.attention(), &heads);
         let branch = self.linear(&name("self_attn.o_proj"), mixed);
         let x = self.builder.apply(elementwise::ADD, &[x, branch]);
         let normal = self.norm(&name("post_attention_layernorm"), x);
-        let [gate, up] = ["gate_proj", "up_proj"].map(|part| self.linear(&name(&format!("mlp.{part}")), normal));
+        let [gate, up] =
+            ["gate_proj", "up_proj"].map(|part| self.linear(&name(&format!("mlp.{part}")), normal));
         let wide = self.builder.apply(elementwise::SWIGLU, &[gate, up]);
         let branch = self.linear(&name("mlp.down_proj"), wide);
         self.builder.apply(elementwise::ADD, &[x, branch])

@@ -32,8 +32,9 @@ pub fn load_model(config: &ModelConfig, file: &Path) -> Result<Vec<Vec<u32>>> {
     let parameters = super::parameters(config);
     let stored = stored(&parameters);
     let names: BTreeSet<String> = weights.names().into_iter().collect();
-    let is_bare = !stored.iter().any(|tensor| PREFIXES.iter().any(|prefix| tensor.name.starts_with(prefix)) && names.contains(tensor.name))
-        && names.contains(bare(stored[0].name));
+    let is_bare = !stored.iter().any(|tensor| {
+        PREFIXES.iter().any(|prefix| tensor.name.starts_with(prefix)) && names.contains(tensor.name)
+    }) && names.contains(bare(stored[0].name));
     let name_in_file = |name: &str| if is_bare { bare(name).to_owned() } else { name.to_owned() };
     let known: BTreeSet<String> = stored.iter().map(|tensor| name_in_file(tensor.name)).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(*name) && !is_ignored(config, name)) {
@@ -70,11 +71,13 @@ pub fn save_model(config: &ModelConfig, directory: &Path, states: &[Vec<u32>]) -
         rest = others;
         tensors.push((tensor.name.to_owned(), tensor.file_shape(), tensor.join(parts)));
     }
-    let tensors: Vec<_> = tensors.iter().map(|(name, shape, data)| (name.clone(), shape.clone(), &data[..])).collect();
+    let tensors: Vec<_> =
+        tensors.iter().map(|(name, shape, data)| (name.clone(), shape.clone(), &data[..])).collect();
     save_weights(&directory.join("model.safetensors"), &tensors)?;
     let file = directory.join("config.json");
     let json = config.to_json();
-    replace_file(&file, |writer| writer.write_all(json.as_bytes())).map_err(|source| Error::Write { file, source })
+    replace_file(&file, |writer| writer.write_all(json.as_bytes()))
+        .map_err(|source| Error::Write { file, source })
 }
 
 fn bare(name: &str) -> &str {
@@ -101,7 +104,11 @@ struct Stored<'a> {
 fn stored(parameters: &[Parameter]) -> Vec<Stored<'_>> {
     let groups = parameters.chunk_by(|a, b| a.place == b.place);
     groups
-        .map(|parts| Stored { name: &parts[0].place.tensor, is_transposed: parts[0].place.is_transposed, parts })
+        .map(|parts| Stored {
+            name: &parts[0].place.tensor,
+            is_transposed: parts[0].place.is_transposed,
+            parts,
+        })
         .collect()
 }
 

@@ -46,9 +46,16 @@ struct Update<'a> {
 
 impl Update<'_> {
     /// The sinks of all parameters and moments.
-    fn all(mut self, parameters: &[Parameter], weights: &Weights, gradients: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+    fn all(
+        mut self,
+        parameters: &[Parameter],
+        weights: &Weights,
+        gradients: &[NodeId],
+    ) -> Vec<(NodeId, NodeId)> {
         let pairs = parameters.iter().zip(gradients);
-        pairs.flat_map(|(parameter, gradient)| self.one(parameter, weights.get(&parameter.name), *gradient)).collect()
+        pairs
+            .flat_map(|(parameter, gradient)| self.one(parameter, weights.get(&parameter.name), *gradient))
+            .collect()
     }
 
     fn one(&mut self, parameter: &Parameter, node: NodeId, gradient: NodeId) -> Vec<(NodeId, NodeId)> {

@@ -5,7 +5,7 @@
 //! Replay        leaf: step(state root, trace root)             one traced replay of the segment
 //!   └ Step      leaf 0: trace, leaf 1: state
 //!       ├ Trace   leaf: node's root      └ Tensor  └ Page      another replay, for the one node that is entered
-//!       └ State   leaf: entry            └ Tensor  └ Page
+//!       └ State   leaf: entry  └ Entry   └ Tensor  └ Page
 //! ```
 
 use crate::{Folder, Job, Runner, StepTrace, TraceError};
@@ -131,27 +131,17 @@ enum Part {
     Step,
     Trace,
     State,
+    /// The entry of this state tensor.
+    Entry(usize),
 }
 
-/// A step, its trace or its state.
+/// A step, its trace, its state, or an entry of that.
 struct Entered<'a> {
     leaves: Leaves,
     replay: &'a Replay<'a>,
     step: u64,
     trace: &'a StepTrace,
     part: Part,
-}
-
-impl Entered<'_> {
-    fn tensor(&self, leaf: usize) -> Result<(DType, Vec<u32>), TraceError> {
-        let program = self.replay.job().program;
-        match self.part {
-            Part::Trace => {
-                Ok((program.nodes[leaf].dtype, self.replay.node_words(self.step, leaf as NodeId)?))
-            }
-            _ => Ok((program.states[leaf].dtype, self.replay.state_words(self.step, leaf)?)),
-        }
-    }
 }
 
 impl Sequence for Entered<'_> {
@@ -173,19 +163,25 @@ impl Sequence for Entered<'_> {
 
     fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
         SequenceError::check_range(self.kind(), self.len(), 0, leaf)?;
-        let Entered { replay, step, trace, .. } = *self;
-        if let Part::Step = self.part {
-            let (part, leaves) = match leaf {
-                0 => (Part::Trace, Leaves::list(Kind::Trace, trace.nodes.clone())),
-                _ => (
-                    Part::State,
-                    Leaves::list(Kind::State, trace.state.iter().map(state::Entry::leaf).collect()),
-                ),
-            };
-            return Ok(Some(Box::new(Entered { leaves, replay, step, trace, part })));
-        }
-        let (dtype, words) = self.tensor(leaf as usize).map_err(SequenceError::source)?;
-        Ok(Some(Box::new(Pages::new(dtype, words))))
+        let Entered { replay, step, trace, part, .. } = *self;
+        let program = replay.job().program;
+        let entered = |part, leaves| {
+            Ok(Some(Box::new(Entered { leaves, replay, step, trace, part }) as Box<dyn Sequence>))
+        };
+        let index = leaf as usize;
+        let (dtype, words) = match part {
+            Part::Step if leaf == 0 => {
+                return entered(Part::Trace, Leaves::list(Kind::Trace, trace.nodes.clone()));
+            }
+            Part::Step => {
+                let entries = trace.state.iter().map(state::Entry::leaf).collect();
+                return entered(Part::State, Leaves::list(Kind::State, entries));
+            }
+            Part::State => return entered(Part::Entry(index), Leaves::entry(&trace.state[index])),
+            Part::Entry(index) => (program.states[index].dtype, replay.state_words(step, index)),
+            Part::Trace => (program.nodes[index].dtype, replay.node_words(step, leaf as NodeId)),
+        };
+        Ok(Some(Box::new(Pages::new(dtype, words.map_err(SequenceError::source)?))))
     }
 }
 

@@ -6,8 +6,8 @@ use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, gpt, llama};
 use samebit_ops::{Backend, Cpu};
 use samebit_trace::{
-    Control, Cost, Ending, Fault, Finding, Folder, Job, Keep, Receipt, Replay, RunRecord, Runner, Selection, TraceError, drive,
-    verify,
+    Control, Cost, Ending, Fault, Finding, Folder, Job, Keep, Receipt, Replay, RunRecord, Runner, Selection,
+    TraceError, drive, verify,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -54,7 +54,8 @@ impl World {
     fn run(&self, faults: &[Fault]) -> Made {
         let (mut made, mut runner) = self.start(faults);
         let each = &mut |_: &_| Control::Continue;
-        drive(&made.folder, &mut runner, &mut made.receipt, Keep::All, &Cost::default(), each).expect("a run");
+        drive(&made.folder, &mut runner, &mut made.receipt, Keep::All, &Cost::default(), each)
+            .expect("a run");
         made
     }
 }
@@ -69,11 +70,13 @@ fn an_honest_run_verifies_and_reads_back() {
         let job = made.folder.job(&receipt).expect("a job");
         assert_eq!((job.spec.digest(), &job.program), (receipt.job, &world.job.program));
         let mut steps = 0;
-        let found = verify(&made.folder, &receipt, &mut world.runner(&[]), &Selection::All, &mut |_| steps += 1);
+        let found =
+            verify(&made.folder, &receipt, &mut world.runner(&[]), &Selection::All, &mut |_| steps += 1);
         let found = found.expect("a verification");
         assert_eq!((found.finding, found.executed, steps), (None, vec![0, 1, 2], STEPS));
         let only = Selection::Only(vec![1]);
-        let found = verify(&made.folder, &receipt, &mut world.runner(&[]), &only, &mut |_| ()).expect("a verification");
+        let found = verify(&made.folder, &receipt, &mut world.runner(&[]), &only, &mut |_| ())
+            .expect("a verification");
         assert_eq!((found.finding, found.executed), (None, vec![1]));
     }
 }
@@ -109,12 +112,11 @@ fn a_liar_who_recomputed_every_root_is_found_by_re_execution() {
     for lie in lies {
         let made = world.run(std::slice::from_ref(&lie));
         let receipt = made.folder.receipt().expect("a receipt that is right in itself");
-        for (selection, caught) in [
-            (Selection::All, true),
-            (Selection::Only(vec![1]), true),
-            (Selection::Only(vec![0, 2]), false),
-        ] {
-            let found = verify(&made.folder, &receipt, &mut world.runner(&[]), &selection, &mut |_| ()).expect("files");
+        for (selection, caught) in
+            [(Selection::All, true), (Selection::Only(vec![1]), true), (Selection::Only(vec![0, 2]), false)]
+        {
+            let found = verify(&made.folder, &receipt, &mut world.runner(&[]), &selection, &mut |_| ())
+                .expect("files");
             let segment = match found.finding {
                 Some(Finding::Segment { index, .. }) => Some(index),
                 None => None,

@@ -21,6 +21,8 @@ pub enum Kind {
     Row,
     /// The entries of a state.
     State,
+    /// An entry of a state: its tensor (leaf 0) with its name and type.
+    Entry,
     /// The pages of a tensor.
     Tensor,
     /// The words of a page.
@@ -39,7 +41,8 @@ impl Kind {
             Kind::Segment | Kind::Step => "part",
             Kind::Steps => "step",
             Kind::Trace | Kind::Row => "node",
-            Kind::State => "tensor",
+            Kind::State => "entry",
+            Kind::Entry => "tensor",
             Kind::Tensor => "page",
             Kind::Page => "element",
             Kind::Totals => "block",
@@ -49,14 +52,14 @@ impl Kind {
 
     /// The name that these leaves have under their tree's `top`, where the kind alone says how it is made.
     ///
-    /// `None` for tensors (dtype and element count are not known here), pages (the words are not known here) and
-    /// pairs ([`Kind::name_of_pair`]).
+    /// `None` for entries and tensors (name, type and element count are not known here), pages (the words are not known
+    /// here) and pairs ([`Kind::name_of_pair`]).
     pub fn name(self, count: u64, top: Digest) -> Option<Digest> {
         match self {
             Kind::Run | Kind::Steps | Kind::Trace | Kind::Row | Kind::State | Kind::Totals | Kind::List => {
                 Some(merkle::list_root(count, top))
             }
-            Kind::Segment | Kind::Step | Kind::Tensor | Kind::Page => None,
+            Kind::Segment | Kind::Step | Kind::Entry | Kind::Tensor | Kind::Page => None,
         }
     }
 
@@ -80,6 +83,7 @@ impl fmt::Display for Kind {
             Kind::Trace => "trace",
             Kind::Row => "row",
             Kind::State => "state",
+            Kind::Entry => "entry",
             Kind::Tensor => "tensor",
             Kind::Page => "page",
             Kind::Totals => "totals",

@@ -1,7 +1,7 @@
 //! Leaves in memory.
 
 use super::{Kind, Sequence, SequenceError};
-use crate::{Digest, Tree, steps, tensor};
+use crate::{Digest, Tree, state, steps, tensor};
 
 /// The base of most sequences: leaves in memory with their tree, and no way down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ impl Leaves {
     pub fn page(words: &[u32]) -> Self {
         let tree = Tree::new(words.iter().map(|&word| steps::total(word)).collect());
         Self { kind: Kind::Page, root: tensor::page_digest(words), tree }
+    }
+
+    /// The tensor of a state's entry; its name is the entry's digest.
+    pub fn entry(entry: &state::Entry) -> Self {
+        Self { kind: Kind::Entry, root: entry.leaf(), tree: Tree::new(vec![entry.root]) }
     }
 
     /// The parts of a step: its trace, then the state after it; its name is the step's digest.

@@ -4,10 +4,10 @@
 //! one level down, so a whole run is searched by looking at digests alone:
 //!
 //! ```text
-//! Run      leaf: segment          enter → Segment   two leaves: its steps, then the state after it
+//! Run      leaf: state root       enter → State     after each segment
 //! Steps    leaf: step             enter → Step      two leaves: its trace, then the state after it
 //! Trace    leaf: tensor root      enter → Tensor    leaf: page        enter → Page    leaf: one word
-//! State    leaf: state entry      enter → Tensor
+//! State    leaf: state entry      enter → Entry     one leaf: its tensor root
 //! ```
 //!
 //! Where a digest names two things, the cause comes before the effect, so that the first difference is the cause.

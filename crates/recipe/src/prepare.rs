@@ -128,3 +128,60 @@ fn schedule(training: &Training) -> Vec<u32> {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GPT: &str =
+        "{model_type: gpt2, n_layer: 1, n_embd: 8, n_head: 2, n_positions: 16, vocab_size: 256}";
+
+    /// A job from scratch on 101 bytes of data.
+    fn prepared(more: &str) -> Result<Prepared> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("data.txt"), "0123456789".repeat(10)).unwrap();
+        let text = format!(
+            "model_config: {GPT}\ntokenizer: bytes\ndatasets: [{{path: data.txt}}]\nsequence_len: 10\n\
+             micro_batch_size: 2\nmax_steps: 6\nwarmup_steps: 2\n{more}"
+        );
+        prepare(&Job::parse(&text, &directory.path().join("job.yaml")).unwrap())
+    }
+
+    #[test]
+    fn a_job_is_the_same_words_every_time() {
+        let more = "learning_rate: 1.0e-2\nweight_decay: 0.5\ngradient_accumulation_steps: 3\nseed: 5";
+        let (first, second) = (prepared(more).unwrap(), prepared(more).unwrap());
+        assert_eq!(first.program, second.program);
+        assert_eq!((&first.states, &first.tables), (&second.states, &second.tables));
+        assert_eq!((first.steps, first.micro_batches, first.tokens_per_step), (6, 3, 60));
+        let sizes = |words: &[Vec<u32>]| words.iter().map(|words| words.len() as u64).collect::<Vec<_>>();
+        let declared =
+            |list: &[samebit_graph::Declaration]| list.iter().map(|item| item.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(&first.states), declared(&first.program.states));
+        assert_eq!(sizes(&first.tables), declared(&first.program.tables));
+        assert!(first.states[first.parameters.len()..].iter().flatten().all(|word| *word == 0));
+    }
+
+    #[test]
+    fn schedules_hold_rates_corrections_and_decay() {
+        let table = |more: &str| {
+            let prepared = prepared(more).unwrap();
+            let place = prepared.program.tables.iter().position(|table| table.name == SCHEDULE).unwrap();
+            let floats = prepared.tables[place].iter().map(|word| f32::from_bits(*word));
+            floats.collect::<Vec<f32>>()
+        };
+        let adamw = table("learning_rate: 0.25\nweight_decay: 0.5\nadam_beta1: 0.5\nadam_beta2: 0.75");
+        assert_eq!(
+            adamw[..12],
+            [0.0, 2.0, 4.0, 1.0, 0.125, 4.0 / 3.0, 16.0 / 7.0, 0.9375, 0.25, 8.0 / 7.0, 64.0 / 37.0, 0.875]
+        );
+        let sgd = table("optimizer: sgd\nlearning_rate: 0.25\nweight_decay: 0.5");
+        assert_eq!(sgd[..8], [0.0, 1.0, 1.0, 1.0, 0.125, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn too_little_data_is_an_error() {
+        let error = prepared("learning_rate: 0.1\ngradient_accumulation_steps: 6").map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("one step takes 12 rows"), "{error}");
+    }
+}

@@ -58,6 +58,10 @@ impl Random {
         ((z ^ z >> 31) >> 32) as u32
     }
 
+    fn coin(&mut self) -> bool {
+        self.word() & 1 == 0
+    }
+
     /// 1 … limit.
     fn size(&mut self, limit: usize) -> usize {
         1 + self.word() as usize % limit
@@ -69,7 +73,7 @@ impl Random {
             [0, 1 << 31, 1, 0x807f_ffff, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x3f80_0000];
         (0..length)
             .map(|_| match self.word() {
-                word if word % 300 == 0 => EDGES[(word >> 16) as usize % EDGES.len()],
+                word if word.is_multiple_of(300) => EDGES[(word >> 16) as usize % EDGES.len()],
                 word => word & 0x807f_ffff | (123 + (word >> 23 & 3)) << 23,
             })
             .collect()
@@ -89,7 +93,7 @@ fn product(random: &mut Random) -> Case {
     let (m, n, k) = (random.size(20), random.size(40), random.size(530));
     let mut operand = |rows: usize| {
         let offset = random.size(9);
-        let layout = if random.word() % 2 == 0 {
+        let layout = if random.coin() {
             Layout { offset, row_stride: k + 3, k_stride: 1 }
         } else {
             Layout { offset, row_stride: 1, k_stride: rows + 1 }
@@ -98,14 +102,14 @@ fn product(random: &mut Random) -> Case {
         (layout, random.floats(length))
     };
     let ((a, a_words), (b, b_words)) = (operand(m), operand(n));
-    let accumulate = random.word() % 2 == 0;
+    let accumulate = random.coin();
     let kernel = Kernel::Product(ProductKernel { m, n, k, a, b, accumulate });
     Case::new(kernel, vec![a_words, b_words], vec![random.totals(m * n)])
 }
 
 fn column_product(random: &mut Random) -> Case {
     let (rows, columns) = (random.size(530), random.size(70));
-    let (pair, accumulate) = (random.word() % 2 == 0, random.word() % 2 == 0);
+    let (pair, accumulate) = (random.coin(), random.coin());
     let kernel = Kernel::ColumnProduct(ColumnProductKernel { rows, columns, pair, accumulate });
     let inputs = (0..1 + usize::from(pair)).map(|_| random.floats(rows * columns)).collect();
     Case::new(kernel, inputs, vec![random.totals(columns)])
@@ -179,7 +183,7 @@ fn rows(random: &mut Random) -> Case {
 
 fn scatter(random: &mut Random) -> Case {
     let (rows, columns, count) = (random.size(530), random.size(40), random.size(20));
-    let kernel = ScatterKernel { rows, columns, count, accumulate: random.word() % 2 == 0 };
+    let kernel = ScatterKernel { rows, columns, count, accumulate: random.coin() };
     let inputs = vec![random.keys(rows, count + 1), random.floats(rows * columns)];
     Case::new(Kernel::Scatter(kernel), inputs, vec![random.totals(count * columns)])
 }

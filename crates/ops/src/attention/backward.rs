@@ -14,10 +14,11 @@
 use rayon::prelude::*;
 
 use super::AttentionKernel;
-use super::pack::HeadRows;
+use super::pack::{HeadRows, store_row};
 use super::scratch::Scratch;
 use super::softmax::{Query, slopes};
 use super::tile::{Scores, Taken, Target, Weighted, Weights, panel_keys, tile_rows};
+use crate::marks::mark;
 use crate::simd::{Isa, Kernel, Vector};
 use samebit_num::fold::BLOCK;
 
@@ -159,6 +160,7 @@ impl Chunk {
     #[inline(always)]
     fn enter<V: Vector>(&mut self, machine: V, block: usize) {
         if block != self.open {
+            mark("attention: a block of queries is closed");
             self.dk.close(machine);
             self.dv.close(machine);
             self.open = block;
@@ -228,7 +230,7 @@ impl KeyHead<'_, '_> {
     #[inline(always)]
     fn fold_queries<V: Vector>(
         &mut self,
-        mut machine: V,
+        machine: V,
         member: usize,
         chunk: &Chunk,
         block: &mut QueryBlock,
@@ -253,18 +255,18 @@ impl KeyHead<'_, '_> {
             Weighted { weights, values, columns, terms, taken, mode, target }.compute(machine);
         }
         for ([dq, ..], totals) in outputs.iter_mut().zip(block.dq.chunks_exact(columns)) {
-            store_row(&mut machine, &mut dq[part.clone()], totals);
+            store_row(machine, &mut dq[part.clone()], totals);
         }
     }
 
     /// dk and dv of a chunk.
     #[inline(always)]
-    fn store_chunk<V: Vector>(&mut self, mut machine: V, chunk: &Chunk, columns: usize) {
+    fn store_chunk<V: Vector>(&mut self, machine: V, chunk: &Chunk, columns: usize) {
         let totals = chunk.dk.total.chunks_exact(columns).zip(chunk.dv.total.chunks_exact(columns));
         let outputs = &mut self.rows[chunk.first..chunk.first + chunk.keys];
         for ([_, dk, dv], (dk_total, dv_total)) in outputs.iter_mut().zip(totals) {
-            store_row(&mut machine, dk, dk_total);
-            store_row(&mut machine, dv, dv_total);
+            store_row(machine, dk, dk_total);
+            store_row(machine, dv, dv_total);
         }
     }
 }
@@ -315,13 +317,5 @@ impl QueryBlock {
                 Weighted { weights, values, columns, terms, taken, mode, target }.compute(machine);
             }
         }
-    }
-}
-
-/// Writes the totals of a row.
-#[inline(always)]
-fn store_row<V: Vector>(machine: &mut V, target: &mut [f32], totals: &[f32]) {
-    for (target, totals) in target.chunks_mut(V::LANES).zip(totals.chunks_exact(V::LANES)) {
-        machine.store_part_canonical(target, machine.load(totals));
     }
 }

@@ -11,10 +11,11 @@
 use rayon::prelude::*;
 
 use super::AttentionKernel;
-use super::pack::HeadRows;
+use super::pack::{HeadRows, store};
 use super::scratch::Scratch;
 use super::softmax::softmax;
 use super::tile::{Scores, Taken, Target, Weighted, Weights, panel_keys, tile_rows};
+use crate::marks::mark;
 use crate::simd::{Isa, Kernel, Vector};
 use samebit_num::fold::BLOCK;
 
@@ -153,6 +154,9 @@ impl QueryBlock<'_, '_> {
         let (tile, visible) = (tile_rows::<V>(), self.first + self.rows.len());
         for (block, values) in self.values[..visible * columns].chunks(BLOCK * columns).enumerate() {
             let first_key = block * BLOCK;
+            if block > 0 {
+                mark("attention: keys of several blocks");
+            }
             for (index, target) in sums.chunks_exact_mut(tile * columns).enumerate() {
                 let count = (self.first + index * tile + 1) as isize - first_key as isize;
                 let weights = Weights::Rows(&scores[index * tile * stride + first_key..], stride);
@@ -172,7 +176,7 @@ impl QueryBlock<'_, '_> {
             for (output, sums) in output.chunks_mut(V::LANES).zip(sums.chunks_exact(V::LANES)) {
                 let weighted = machine.load(sums);
                 let quotient = machine.div(weighted, divisor);
-                machine.store_part_canonical(output, quotient);
+                store(machine, output, quotient);
             }
         }
     }

@@ -64,3 +64,21 @@ impl<'a> HeadRows<'a> {
         }
     }
 }
+
+/// Writes the start of `values`, whole vectors, to `target`, every NaN as 0x7fc00000.
+#[inline(always)]
+pub(super) fn store_row<V: Vector>(machine: V, target: &mut [f32], values: &[f32]) {
+    for (target, values) in target.chunks_mut(V::LANES).zip(values.chunks_exact(V::LANES)) {
+        store(machine, target, machine.load(values));
+    }
+}
+
+/// Writes a vector, or the part of it for which there is room, every NaN as 0x7fc00000.
+#[inline(always)]
+pub(super) fn store<V: Vector>(machine: V, target: &mut [f32], value: V::F) {
+    if target.len() == V::LANES {
+        machine.store_canonical(target, value);
+    } else {
+        machine.store_part_canonical(target, value);
+    }
+}

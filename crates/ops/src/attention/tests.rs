@@ -1,4 +1,5 @@
 use super::*;
+use crate::marks::is_marked;
 use crate::testing::{Values, bits, check_everywhere};
 use samebit_num::{Arith, Native, Soft};
 
@@ -86,6 +87,13 @@ fn folds_of_several_blocks() {
         [[1, 600, 2, 2, 12], [2, 300, 4, 1, 8], [1, 130, 6, 3, 20], [1, 513, 3, 3, 4], [3, 90, 5, 5, 9]]
     {
         check(&mut Native, shape, &mut values);
+    }
+    for case in [
+        "attention: keys of several blocks",
+        "attention: a block of queries is closed",
+        "attention: a tile's triangle at the diagonal is cut",
+    ] {
+        assert!(is_marked(case) || !cfg!(debug_assertions), "{case}");
     }
 }
 

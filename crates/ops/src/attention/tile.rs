@@ -10,6 +10,7 @@
 //! here is a closure: a closure that is not inlined does not have the machine's instructions.
 #![allow(clippy::needless_range_loop)]
 
+use crate::marks::mark;
 use crate::simd::{Isa, Kernel, Vector};
 use std::ops::Range;
 
@@ -204,6 +205,7 @@ impl Weighted<'_> {
     fn by_width<V: Vector, const R: usize>(&mut self, machine: V, column: usize, width: usize) {
         let tile = Weighted { target: &mut *self.target, ..*self };
         if self.taken.is_clipped(R, self.terms) {
+            mark("attention: a tile's triangle at the diagonal is cut");
             tile.by_shape::<V, R, true>(machine, column, width);
         } else {
             tile.by_shape::<V, R, false>(machine, column, width);
@@ -288,7 +290,7 @@ impl<const R: usize, const N: usize, const C: bool> Kernel for WeightedRegisters
 impl<const R: usize, const N: usize, const C: bool> WeightedRegisters<'_, R, N, C> {
     /// Terms that only some rows take come before and after those that all take.
     #[inline(always)]
-    fn fold<V: Vector>(&mut self, mut machine: V, weights: impl TileWeights) {
+    fn fold<V: Vector>(&mut self, machine: V, weights: impl TileWeights) {
         let Weighted { columns, terms, taken, mode, .. } = self.tile;
         let mut sums = match mode {
             Target::Open => self.load(machine),

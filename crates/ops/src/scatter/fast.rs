@@ -136,18 +136,20 @@ impl BlockPlan {
     fn add<V: Vector, const N: usize>(
         &self,
         mut machine: V,
-        value: impl Fn(usize) -> [V::F; N],
+        columns: &SourceColumns<'_>,
         totals: &mut [V::F; N],
     ) {
         let mut slots = [[machine.splat(0.0); N]; LANES];
         for &(row, slot) in &self.terms {
-            for (sum, value) in slots[slot].iter_mut().zip(value(row)) {
+            let values: [V::F; N] = load(machine, columns.row(row));
+            for (sum, value) in slots[slot].iter_mut().zip(values) {
                 *sum = machine.add(*sum, value);
             }
         }
         for &(a, b) in &self.tree {
-            for n in 0..N {
-                slots[a][n] = machine.add(slots[a][n], slots[b][n]);
+            let right = slots[b];
+            for (left, right) in slots[a].iter_mut().zip(right) {
+                *left = machine.add(*left, right);
             }
         }
         debug_assert!(self.result < self.slots);
@@ -180,15 +182,38 @@ impl FoldRows<'_> {
     #[inline(always)]
     fn fold<V: Vector, const N: usize>(&mut self, machine: V, plan: &BlockPlan, columns: Range<usize>) {
         let first = self.first_column + columns.start;
-        let value = |row: usize| -> [V::F; N] {
-            let source = &self.x[row * self.columns + first..][..columns.len()];
-            std::array::from_fn(|n| machine.load_part(&source[n * V::LANES..]))
-        };
-        let target = &mut self.output[columns.clone()];
-        let mut totals: [V::F; N] = std::array::from_fn(|n| machine.load_part(&target[n * V::LANES..]));
-        plan.add(machine, value, &mut totals);
+        let source = SourceColumns { x: self.x, columns: self.columns, first, count: columns.len() };
+        let target = &mut self.output[columns];
+        let mut totals: [V::F; N] = load(machine, target);
+        plan.add(machine, &source, &mut totals);
         for (target, total) in target.chunks_mut(V::LANES).zip(totals) {
             machine.store_part_canonical(target, total);
         }
     }
+}
+
+/// Some columns of x.
+struct SourceColumns<'t> {
+    x: &'t [f32],
+    /// Elements of a row of x.
+    columns: usize,
+    first: usize,
+    count: usize,
+}
+
+impl SourceColumns<'_> {
+    #[inline(always)]
+    fn row(&self, row: usize) -> &[f32] {
+        &self.x[row * self.columns + self.first..][..self.count]
+    }
+}
+
+/// At most N vectors; lanes beyond the end of `source` are +0.
+#[inline(always)]
+fn load<V: Vector, const N: usize>(machine: V, source: &[f32]) -> [V::F; N] {
+    let mut vectors = [machine.splat(0.0); N];
+    for (vector, part) in vectors.iter_mut().zip(source.chunks(V::LANES)) {
+        *vector = machine.load_part(part);
+    }
+    vectors
 }

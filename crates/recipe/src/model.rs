@@ -92,7 +92,8 @@ pub fn parameters(config: &ModelConfig) -> Vec<Parameter> {
 /// First weights from the seed, in the order of [`parameters`], as words of binary32.
 pub fn initial_weights(config: &ModelConfig, seed: u64) -> Vec<Vec<u32>> {
     let list: Vec<InitialTensor> = parameters(config).iter().map(Parameter::initial).collect();
-    crate::initial::initial_tensors(seed, &list).into_iter().map(|tensor| words(&tensor.data)).collect()
+    let tensors = crate::initial::initial_tensors(seed, &list).into_iter();
+    tensors.map(|tensor| tensor.data.into_iter().map(f32::to_bits).collect()).collect()
 }
 
 /// The bits of floats.

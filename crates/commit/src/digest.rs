@@ -93,6 +93,24 @@ pub fn hash(tag: Tag, parts: &[&[u8]]) -> Digest {
     Digest(hasher.finalize().into())
 }
 
+/// The digest of `tag` and everything that a reader gives, without holding it.
+///
+/// # Errors
+/// The reader's.
+pub fn hash_reader(tag: Tag, reader: &mut impl std::io::Read) -> std::io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    hasher.update([tag as u8]);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(Digest(hasher.finalize().into())),
+            Ok(count) => hasher.update(&piece[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -176,6 +194,13 @@ mod tests {
         // FIPS 180-4 vectors, to know that the library is SHA-256.
         let empty = Digest(Sha256::digest(b"").into());
         assert_eq!(empty.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn a_reader_has_the_digest_of_its_bytes() {
+        let bytes: Vec<u8> = (0..200_000u32).map(|at| at as u8).collect();
+        let found = hash_reader(Tag::File, &mut &bytes[..]).expect("memory can be read");
+        assert_eq!(found, hash(Tag::File, &[&bytes]));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub mod steps;
 pub mod tensor;
 
 pub use canonical::{Canonical, DecodeError, Decoder, Encoder};
-pub use digest::{Digest, ParseDigestError, Tag, hash};
+pub use digest::{Digest, ParseDigestError, Tag, hash, hash_reader};
 pub use merkle::{BatchOpening, Opening, OpeningError, Tree};
 pub use sequence::{Kind, Leaves, Sequence, SequenceError};
 pub use tensor::DType;

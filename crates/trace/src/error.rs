@@ -26,6 +26,16 @@ pub enum TraceError {
         /// What is wrong.
         reason: String,
     },
+    /// A receipt of another version of its format.
+    #[error("{path}: receipt of schema {found}, this version reads schema {known}; hint: use the version that wrote it")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The schema found.
+        found: u64,
+        /// The schema that can be read.
+        known: u32,
+    },
     /// Stored bytes have another root than the receipt says.
     #[error("{what} has root {found}, but the receipt says {expected}")]
     Mismatch {

@@ -45,10 +45,18 @@ pub struct Receipt {
     pub cost: Cost,
     /// Signatures; none for a local run.
     pub signatures: Vec<String>,
-    /// Root of the weights file's bytes.
+    /// Digest of the weights file's bytes.
     pub weights: Option<Digest>,
+    /// Digests of the folder's other files, by name: what describes the model, the data and the way of the run.
+    pub files: BTreeMap<String, Digest>,
     /// Digest of everything above.
     pub digest: Digest,
+}
+
+/// The schema of a receipt that this version cannot read, if it says one.
+fn foreign_schema(bytes: &[u8]) -> Option<u64> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    value.get("schema")?.as_u64().filter(|schema| *schema != u64::from(SCHEMA))
 }
 
 /// A segment of a receipt.
@@ -131,6 +139,7 @@ impl Receipt {
             cost: Cost::default(),
             signatures: Vec::new(),
             weights: None,
+            files: BTreeMap::new(),
             digest: Digest::ZERO,
         };
         receipt.seal();
@@ -180,14 +189,18 @@ impl Receipt {
     /// Reads a receipt, which must be in the form in which it was written, with its own digest right.
     ///
     /// # Errors
-    /// [`TraceError::Malformed`] naming what is wrong.
+    /// [`TraceError::Malformed`] naming what is wrong, [`TraceError::Version`] for another version's receipt.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Receipt, TraceError> {
-        let receipt: Receipt = serde_json::from_slice(bytes)
-            .map_err(|error| TraceError::malformed(path, format!("not a receipt: {error}")))?;
-        let wrong = if receipt.schema != SCHEMA {
-            Some(format!("receipt schema {}; hint: this version reads schema {SCHEMA}", receipt.schema))
-        } else if receipt.own_digest() != receipt.digest || receipt.to_bytes() != bytes {
+        let receipt: Receipt =
+            serde_json::from_slice(bytes).map_err(|error| match foreign_schema(bytes) {
+                Some(found) => TraceError::Version { path: path.to_owned(), found, known: SCHEMA },
+                None => TraceError::malformed(path, format!("not a receipt: {error}")),
+            })?;
+        let wrong = if receipt.own_digest() != receipt.digest || receipt.to_bytes() != bytes {
             Some("the receipt was changed after it was written".to_owned())
+        } else if receipt.schema != SCHEMA {
+            let found = u64::from(receipt.schema);
+            return Err(TraceError::Version { path: path.to_owned(), found, known: SCHEMA });
         } else if receipt.run != steps::run_root(&receipt.state_roots()) {
             Some("the receipt's run root does not follow from its segments".to_owned())
         } else {
@@ -196,17 +209,76 @@ impl Receipt {
         wrong.map_or(Ok(receipt), |reason| Err(TraceError::malformed(path, reason)))
     }
 
-    /// What is wrong with the order of the segments.
+    /// What is wrong with the segments: each has the job's steps, only a divergence may cut the last one short.
     fn disorder(&self) -> Option<String> {
         let mut end = 0;
         for (index, segment) in self.segments.iter().enumerate() {
             let [start, stop] = segment.steps;
-            if segment.index != index as u64 || start != end || stop <= start || stop > self.steps {
+            let whole = start.saturating_add(self.segment_steps).min(self.steps);
+            let is_last = index + 1 == self.segments.len();
+            let is_cut = is_last && matches!(self.ending, Ending::DivergedAt(step) if step.checked_add(1) == Some(stop));
+            let is_right = stop == whole || (is_cut && stop < whole);
+            if segment.index != index as u64 || start != end || stop <= start || !is_right {
                 return Some(format!("segment {index} of the receipt is out of order"));
             }
             end = stop;
         }
+        if self.ending == Ending::Finished && end != self.steps {
+            return Some(format!("the receipt calls the run finished after step {end} of {}", self.steps));
+        }
         let last = self.segments.last().map_or(self.initial_state, |segment| segment.state_root);
         (last != self.final_state).then(|| "the receipt's final state is not its last segment's".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samebit_graph::fixtures::{Dims, gpt};
+
+    fn receipt() -> Receipt {
+        let (program, states, tables) = gpt(Dims { steps: 5, layers: 1, ..Dims::default() });
+        Receipt::new(&Job::new(program, tables, &states, 5, 2), "test")
+    }
+
+    fn reread(receipt: &mut Receipt) -> Result<Receipt, TraceError> {
+        receipt.seal();
+        Receipt::from_bytes(Path::new("receipt.json"), &receipt.to_bytes())
+    }
+
+    #[test]
+    fn any_time_survives_the_file() {
+        let mut receipt = receipt();
+        for count in 1..2000 {
+            receipt.cost.seconds = f64::from(count).sqrt() * 0.01;
+            assert_eq!(reread(&mut receipt).expect("what was written"), receipt);
+        }
+    }
+
+    #[test]
+    fn another_versions_receipt_is_told_from_a_changed_one() {
+        let mut foreign = receipt();
+        foreign.schema = SCHEMA + 1;
+        assert!(matches!(reread(&mut foreign), Err(TraceError::Version { found: 2, .. })));
+        let text = r#"{"schema": 7, "other": "fields"}"#;
+        let read = Receipt::from_bytes(Path::new("receipt.json"), text.as_bytes());
+        assert!(matches!(read, Err(TraceError::Version { found: 7, .. })));
+    }
+
+    #[test]
+    fn segments_have_the_jobs_steps_unless_the_run_diverged() {
+        let ends = |ends: &[u64], ending: Ending| {
+            let mut receipt = receipt();
+            ends.iter().for_each(|end| receipt.add_segment(*end, Digest([*end as u8; 32])));
+            receipt.ending = ending;
+            reread(&mut receipt).is_ok()
+        };
+        assert!(ends(&[2, 4, 5], Ending::Finished));
+        assert!(ends(&[2, 4], Ending::Running));
+        assert!(ends(&[2, 3], Ending::DivergedAt(2)));
+        assert!(!ends(&[2, 4], Ending::Finished), "too few steps");
+        assert!(!ends(&[4, 5], Ending::Finished), "a long segment");
+        assert!(!ends(&[2, 3], Ending::Running), "a short segment");
+        assert!(!ends(&[2, 3], Ending::DivergedAt(1)), "it ends after another step");
     }
 }

@@ -1,2 +1,121 @@
-//! Skeleton.
-fn main() {}
+//! What developers run: `cargo xtask test|tidy|vectors|bench|deny`. One command runs here exactly what runs on the build machine.
+
+mod command;
+mod layers;
+mod text;
+mod tidy;
+
+use command::{cargo, is_installed};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds the sweeps over all 2^32 inputs
+cargo xtask tidy            the structure of the code
+cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
+cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
+cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
+
+/// The result of a task; what went wrong, in words.
+type Task = Result<(), String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => test(false),
+        ["test", "--slow"] => test(true),
+        ["tidy"] => tidy::tidy(&root()),
+        ["vectors"] => vectors(),
+        ["bench", rest @ ..] => bench(rest),
+        ["deny"] => deny(),
+        _ => Err(format!("unknown task `{}`\n{HELP}", words.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
+
+/// What a change must pass; the cheap checks come first.
+fn test(slow: bool) -> Task {
+    tidy::tidy(&root())?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])?;
+    if is_installed("nextest") {
+        cargo(&["nextest", "run", "--locked", "--no-fail-fast"])?;
+        cargo(&["test", "--locked", "--doc"])?;
+    } else {
+        cargo(&["test", "--locked", "--no-fail-fast"])?;
+    }
+    cargo(&["test", "--locked", "--no-fail-fast", "-p", "xtask", "-p", "samebit-referee"])?;
+    if slow {
+        cargo(&[
+            "test",
+            "--locked",
+            "--release",
+            "-p",
+            "samebit-num",
+            "--features",
+            "slow",
+            "--",
+            "--nocapture",
+        ])?;
+    }
+    Ok(())
+}
+
+/// The example binaries that write the files of `vectors/`.
+const WRITERS: [(&str, &str); 2] = [("samebit-num", "vectors"), ("samebit-commit", "golden")];
+
+fn vectors() -> Task {
+    WRITERS.iter().try_for_each(|(package, example)| {
+        cargo(&["run", "--locked", "--release", "-p", package, "--example", example])
+    })
+}
+
+/// Runs every measurement of edge/bench.
+fn bench(rest: &[&str]) -> Task {
+    let run = ["run", "--locked", "--release", "-p", "samebit-bench", "--"];
+    let rounds = rest.first().map(|rounds| ["--rounds", *rounds]);
+    let mut product = [&run[..], &["product"]].concat();
+    product.extend(rounds.iter().flatten());
+    cargo(&product)?;
+    for job in jobs(&root().join("edge/bench/jobs"))? {
+        let mut step = [&run[..], &["step", &job]].concat();
+        // Threads, then rounds: the defaults of the binary stand unless rounds were given.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+        if let Some(rounds) = rest.first() {
+            step.extend([threads.as_str(), rounds]);
+        }
+        cargo(&step)?;
+    }
+    Ok(())
+}
+
+/// The job files of a folder, in order; none if there is no folder.
+fn jobs(folder: &Path) -> Result<Vec<String>, String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut jobs: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    jobs.sort();
+    Ok(jobs)
+}
+
+fn deny() -> Task {
+    if !is_installed("deny") {
+        return Err("cargo-deny is not installed\nhint: cargo install --locked cargo-deny".to_owned());
+    }
+    cargo(&["deny", "--locked", "check"])
+}

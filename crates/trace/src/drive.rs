@@ -1,5 +1,6 @@
 //! Runs a job to its end, or to where it is stopped, keeping its folder true at every instant.
 
+use crate::folder::write_atomically;
 use crate::job::table;
 use crate::{Cost, Ending, Folder, Keep, Receipt, Runner, TraceError};
 use serde::{Deserialize, Serialize};
@@ -112,8 +113,11 @@ impl Log {
         let is_kept =
             |line: &&str| serde_json::from_str::<StepOnly>(line).is_ok_and(|held| held.step < steps_run);
         let kept: String = text.lines().filter(is_kept).map(|line| format!("{line}\n")).collect();
-        fs::write(&path, kept).map_err(TraceError::file(&path))?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(TraceError::file(&path))?;
+        if kept != text {
+            write_atomically(&path, |file| file.write_all(kept.as_bytes()))?;
+        }
+        let file =
+            OpenOptions::new().append(true).create(true).open(&path).map_err(TraceError::file(&path))?;
         Ok(Log { file, path })
     }
 

@@ -27,7 +27,9 @@ pub enum TraceError {
         reason: String,
     },
     /// A receipt of another version of its format.
-    #[error("{path}: receipt of schema {found}, this version reads schema {known}; hint: use the version that wrote it")]
+    #[error(
+        "{path}: receipt of schema {found}, this version reads schema {known}; hint: use the version that wrote it"
+    )]
     Version {
         /// The file.
         path: PathBuf,

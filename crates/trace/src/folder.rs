@@ -258,7 +258,7 @@ pub(crate) fn expect(
 }
 
 /// Writes beside the file, to disk, and renames: the file is the old one or the new one.
-fn write_atomically(
+pub(crate) fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), TraceError> {

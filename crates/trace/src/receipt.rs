@@ -216,7 +216,8 @@ impl Receipt {
             let [start, stop] = segment.steps;
             let whole = start.saturating_add(self.segment_steps).min(self.steps);
             let is_last = index + 1 == self.segments.len();
-            let is_cut = is_last && matches!(self.ending, Ending::DivergedAt(step) if step.checked_add(1) == Some(stop));
+            let is_cut = is_last
+                && matches!(self.ending, Ending::DivergedAt(step) if step.checked_add(1) == Some(stop));
             let is_right = stop == whole || (is_cut && stop < whole);
             if segment.index != index as u64 || start != end || stop <= start || !is_right {
                 return Some(format!("segment {index} of the receipt is out of order"));

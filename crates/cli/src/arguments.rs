@@ -1,0 +1,179 @@
+//! The command line (names are stable: scripts depend on them).
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use samebit_trace::Fault;
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 failed, 2 bad usage or input, 3 not reachable, 4 verification mismatch.
+Settings come from flags, then SAMEBIT_BACKEND and SAMEBIT_THREADS, then samebit.toml here, then samebit/config.toml in the user's
+config directory (keys: backend, threads).";
+
+/// Trains and runs neural networks with arithmetic that is the same to the last bit on every machine
+#[derive(Parser, Debug)]
+#[command(name = "samebit", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Arguments {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What applies to every command.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Write one JSON object (for `run` one a line) to stdout; text for people goes to stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// reference, scalar, avx2 or avx512; the widest that the processor has if absent. Never changes a bit
+    #[arg(long, global = true, env = "SAMEBIT_BACKEND", value_name = "NAME", hide_env_values = true)]
+    pub backend: Option<String>,
+    /// Threads; all cores if absent. Never changes a bit
+    #[arg(long, global = true, env = "SAMEBIT_THREADS", value_name = "N", hide_env_values = true,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Run a job on this machine
+    Run(Run),
+    /// Continue a text with a trained model
+    Generate(Generate),
+    /// Check a run: hash everything, re-execute a sample
+    Verify(Verify),
+    /// Find the first step, node, page and element in which two runs of one job differ
+    Pinpoint(Pinpoint),
+    /// List the program's nodes
+    Program(Program),
+    /// Tell what a job costs before it runs
+    Quote(Quote),
+    /// Measure this machine
+    Bench,
+    /// Check that this machine can do exact work
+    Doctor,
+    /// Write a completion script for a shell
+    Completions(Completions),
+}
+
+/// `samebit run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// The job file
+    pub job: PathBuf,
+    /// Where the run goes: an empty or absent directory, unless --resume is given
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on from the last stored state in DIR
+    #[arg(long)]
+    pub resume: bool,
+    /// Which states stay on disk
+    #[arg(long, value_enum, default_value_t = Keep::All)]
+    pub keep: Keep,
+    /// Memory for tensors, such as 6GiB: the step's batch is cut into more micro-batches until it fits
+    #[arg(long, value_name = "BYTES", value_parser = crate::memory::parse_bytes)]
+    pub memory: Option<u64>,
+    /// Lie on purpose: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR
+    #[arg(long, value_name = "FAULT")]
+    pub inject_fault: Vec<Fault>,
+}
+
+/// Which states stay on disk.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Every segment's
+    All,
+    /// The first and the last
+    Last,
+}
+
+/// `samebit generate`.
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// A run's directory, or one with config.json, model.safetensors and tokenizer.json
+    pub dir: PathBuf,
+    /// The text to continue
+    #[arg(long)]
+    pub prompt: String,
+    /// Tokens to add
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    pub tokens: u32,
+    /// 0 takes the likeliest token, 1 draws as the model says
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    pub temperature: f32,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `samebit verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// A run's directory, or the receipt in it
+    pub dir: PathBuf,
+    /// Re-execute each segment with this probability, at least one of them [default: 0.1]
+    #[arg(long, value_name = "P", value_parser = probability, conflicts_with_all = ["segment", "all"])]
+    pub sample: Option<f64>,
+    /// Re-execute this segment; may be given several times
+    #[arg(long, value_name = "I", conflicts_with = "all")]
+    pub segment: Vec<u64>,
+    /// Re-execute every segment
+    #[arg(long)]
+    pub all: bool,
+    /// Seed of the sample; the operating system's randomness if absent
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// `samebit pinpoint`.
+#[derive(Args, Debug)]
+pub struct Pinpoint {
+    /// A run's directory
+    pub dir_a: PathBuf,
+    /// Another run of the same job
+    pub dir_b: PathBuf,
+}
+
+/// `samebit program`.
+#[derive(Args, Debug)]
+pub struct Program {
+    /// The job file
+    pub job: PathBuf,
+}
+
+/// `samebit quote`.
+#[derive(Args, Debug)]
+pub struct Quote {
+    /// The job file
+    pub job: PathBuf,
+}
+
+/// `samebit completions`.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "a probability is a number from 0 to 1".to_owned())
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|value| (0.0..=100.0).contains(value));
+    value.ok_or_else(|| "a temperature is a number from 0 to 100".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

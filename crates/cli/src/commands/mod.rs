@@ -1,0 +1,11 @@
+//! The verbs, one file each.
+
+pub mod bench;
+pub mod completions;
+pub mod doctor;
+pub mod generate;
+pub mod pinpoint;
+pub mod program;
+pub mod quote;
+pub mod run;
+pub mod verify;

@@ -1,0 +1,282 @@
+//! `samebit run`: a job on this machine, into a directory that proves itself.
+
+use crate::arguments::{Global, Keep, Run};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::files;
+use crate::interrupt::Interrupt;
+use crate::machine::Machine;
+use crate::memory;
+use crate::progress::{Progress, spin};
+use crate::screen::{Screen, duration};
+use samebit_recipe::{Prepared, prepare, save_model};
+use samebit_trace::{
+    Control, Cost, Ending, Folder, Job, Metrics, Receipt, RunRecord, Runner, TraceError, drive,
+};
+use serde_json::json;
+use std::path::Path;
+
+/// The version that receipts name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the job, or what is left of it.
+pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
+    let folder = Folder::at(&arguments.out);
+    check_place(&arguments.out, arguments.resume)?;
+    let machine = Machine::choose(global)?;
+    let file = samebit_recipe::Job::load(&arguments.job)?;
+    let mut prepared = read_job(&file)?;
+    let states = std::mem::take(&mut prepared.states);
+    let job = spin("hashing", || {
+        let (program, tables) = (prepared.program.clone(), std::mem::take(&mut prepared.tables));
+        Job::new(program, tables, &states, prepared.steps, prepared.segment_steps)
+    });
+    arguments.inject_fault.iter().try_for_each(|fault| fault.check(&job))?;
+    let micro_batches = micro_batches(arguments, &prepared, &job)?;
+    let mut record = RunRecord {
+        schema: crate::screen::SCHEMA,
+        backend: machine.backend.name().to_owned(),
+        threads: machine.threads,
+        micro_batches,
+        engine_version: VERSION.to_owned(),
+        faults: arguments.inject_fault.iter().map(ToString::to_string).collect(),
+    };
+    let receipt = start(&folder, arguments, &file, &prepared, &job, &states, &mut record)?;
+    drop(states);
+    let faults = faults_of(&record)?;
+    let mut runner = Runner::new(job, machine.backend.clone(), &machine.settings(micro_batches), faults)?;
+    let mut session =
+        Session { folder, receipt, screen, keep: arguments.keep, tokens: prepared.tokens_per_step };
+    session.folder.load_state(session.receipt.steps_run(), &mut runner)?;
+    session.execute(&mut runner)?;
+    session.finish(&runner, &prepared)?;
+    session.report(arguments)
+}
+
+/// Reads what a job names and builds its program.
+///
+/// # Errors
+/// Data, tokenizer or weights that cannot be used.
+pub fn read_job(job: &samebit_recipe::Job) -> Result<Prepared, Failure> {
+    spin("reading data and weights", || prepare(job).map_err(Failure::from))
+}
+
+/// An absent or empty directory, or one to resume.
+fn check_place(directory: &Path, resume: bool) -> Result<(), Failure> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Failure::input(format!(
+                "{} is no directory\nhint: --out takes a directory that is empty or not there yet",
+                directory.display()
+            )));
+        }
+        Err(error) => return Err(Failure::file(directory, &error)),
+    };
+    if !entries || resume {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "{} is not empty\nhint: give another --out, or --resume to go on with the run in it",
+        directory.display()
+    )))
+}
+
+fn micro_batches(arguments: &Run, prepared: &Prepared, job: &Job) -> Result<u64, Failure> {
+    let Some(limit) = arguments.memory else { return Ok(prepared.micro_batches) };
+    let rows = rows_per_step(job);
+    memory::micro_batches(&job.program, &job.tables, rows, prepared.micro_batches, limit)
+}
+
+fn rows_per_step(job: &Job) -> u64 {
+    let order = job.table(samebit_trace::table::ORDER).map(|index| &job.program.tables[index]);
+    order.map_or(1, |order| order.shape[1..].iter().product())
+}
+
+/// The faults that a record lists.
+///
+/// # Errors
+/// A text that is no fault.
+pub fn faults_of(record: &RunRecord) -> Result<Vec<samebit_trace::Fault>, Failure> {
+    record.faults.iter().map(|text| text.parse().map_err(Failure::input)).collect()
+}
+
+/// A new folder, or the one that is there, with its receipt.
+fn start(
+    folder: &Folder,
+    arguments: &Run,
+    file: &samebit_recipe::Job,
+    prepared: &Prepared,
+    job: &Job,
+    states: &[Vec<u32>],
+    record: &mut RunRecord,
+) -> Result<Receipt, Failure> {
+    let directory = folder.path();
+    if arguments.resume && folder.file("receipt.json").is_file() {
+        files::sweep(directory);
+        let receipt = folder.receipt()?;
+        check_same_job(directory, &receipt, job)?;
+        let before = folder.record()?;
+        if !record.faults.is_empty() && record.faults != before.faults {
+            return Err(Failure::input(
+                "--inject-fault differs from the faults that the run was started with\nhint: leave it out to go on as before",
+            ));
+        }
+        record.faults = before.faults;
+        folder.write_json("run.json", record)?;
+        return Ok(receipt);
+    }
+    std::fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
+    files::sweep(directory);
+    let mut receipt = Receipt::new(job, VERSION);
+    for name in files::describe(directory, file, prepared)? {
+        receipt.files.insert(name.to_owned(), files::digest(&folder.file(name))?);
+    }
+    receipt.seal();
+    folder.create(job, states, record, &receipt)?;
+    Ok(receipt)
+}
+
+fn check_same_job(directory: &Path, receipt: &Receipt, job: &Job) -> Result<(), Failure> {
+    if receipt.job == job.spec.digest() {
+        return Ok(());
+    }
+    let what = if receipt.program != job.spec.program {
+        "its program is another"
+    } else if receipt.initial_state != job.spec.initial_state {
+        "its first weights are others"
+    } else if (receipt.steps, receipt.segment_steps) != (job.spec.steps, job.spec.segment_steps) {
+        "it has another number of steps or segment_steps"
+    } else {
+        "its data, order or schedule is another"
+    };
+    Err(Failure::input(format!(
+        "{} holds a run of another job: {what}\nhint: resume with the job file and the data that the run was started with, or give another --out",
+        directory.display()
+    )))
+}
+
+/// A run in progress.
+struct Session<'a> {
+    folder: Folder,
+    receipt: Receipt,
+    screen: &'a Screen,
+    keep: Keep,
+    tokens: u64,
+}
+
+impl Session<'_> {
+    fn execute(&mut self, runner: &mut Runner) -> Result<(), Failure> {
+        let (first, steps) = (self.receipt.steps_run(), self.receipt.steps);
+        let screen = self.screen;
+        screen.object(&json!({
+            "event": "start", "job": self.receipt.job, "program": self.receipt.program,
+            "first_step": first, "steps": steps, "tokens_per_step": self.tokens,
+        }));
+        let interrupt = Interrupt::listen();
+        let mut progress = Progress::new("training", first, steps, self.tokens);
+        let mut each = |metrics: &Metrics| {
+            progress.step(Some(metrics.loss));
+            screen.object(&json!({
+                "event": "step", "step": metrics.step, "loss": metrics.loss, "grad_norm": metrics.grad_norm,
+                "learning_rate": metrics.learning_rate, "tokens_per_second": progress.tokens_per_second(),
+            }));
+            if interrupt.is_asked() { Control::Stop } else { Control::Continue }
+        };
+        let cost = step_cost(&runner.job().program);
+        let keep = match self.keep {
+            Keep::All => samebit_trace::Keep::All,
+            Keep::Last => samebit_trace::Keep::Last,
+        };
+        let driven = drive(&self.folder, runner, &mut self.receipt, keep, &cost, &mut each);
+        progress.finish();
+        driven?;
+        Ok(())
+    }
+
+    /// Writes the weights, and the digests of the files that no longer change.
+    fn finish(&mut self, runner: &Runner, prepared: &Prepared) -> Result<(), Failure> {
+        let is_weighed = self.receipt.weights.is_some() || self.receipt.ending != Ending::Finished;
+        let is_complete = is_weighed && self.receipt.files.contains_key(files::METRICS);
+        if self.receipt.ending == Ending::Running || is_complete {
+            return Ok(());
+        }
+        if self.receipt.ending == Ending::Finished {
+            let states: Vec<Vec<u32>> =
+                (0..prepared.parameters.len()).map(|state| runner.read_state(state)).collect();
+            save_model(&prepared.model, self.folder.path(), &states).map_err(full_disk)?;
+            self.receipt.weights = Some(files::digest(&self.folder.file(files::WEIGHTS))?);
+        }
+        let metrics = files::digest(&self.folder.file(files::METRICS))?;
+        self.receipt.files.insert(files::METRICS.to_owned(), metrics);
+        self.receipt.seal();
+        Ok(self.folder.write_receipt(&self.receipt)?)
+    }
+
+    fn report(&self, arguments: &Run) -> Outcome {
+        let (screen, receipt) = (self.screen, &self.receipt);
+        let out = arguments.out.display();
+        let (ending, exit) = match receipt.ending {
+            Ending::Finished => ("finished", Exit::Ok),
+            Ending::Running => ("stopped", Exit::Failed),
+            Ending::DivergedAt(_) => ("diverged", Exit::Failed),
+        };
+        match receipt.ending {
+            Ending::Finished => screen.say(format!(
+                "finished {} steps in {}: {out}\nfinal state {}\nhint: samebit generate {out} --prompt …; samebit verify {out}",
+                receipt.steps,
+                duration(receipt.cost.seconds),
+                receipt.final_state
+            )),
+            Ending::Running => screen.say(format!(
+                "stopped; {} of {} steps are stored\nhint: samebit run {} --out {out} --resume",
+                receipt.steps_run(),
+                receipt.steps,
+                arguments.job.display()
+            )),
+            Ending::DivergedAt(step) => screen.say(format!(
+                "diverged at step {step}: the loss is not finite\nhint: lower learning_rate, or set max_grad_norm or warmup_steps"
+            )),
+        }
+        let diverged_at = match receipt.ending {
+            Ending::DivergedAt(step) => Some(step),
+            _ => None,
+        };
+        screen.object(&json!({
+            "event": "end", "ending": ending, "diverged_at": diverged_at, "steps": receipt.steps,
+            "steps_run": receipt.steps_run(), "job": receipt.job, "final_state": receipt.final_state,
+            "seconds": receipt.cost.seconds, "out": arguments.out,
+        }));
+        Ok(exit)
+    }
+}
+
+/// A weights file that does not fit on the disk deserves the words that any other file gets.
+fn full_disk(error: samebit_recipe::Error) -> Failure {
+    match &error {
+        samebit_recipe::Error::Write { file, source } => Failure::file(file, source),
+        _ => error.into(),
+    }
+}
+
+/// The cost of one step.
+pub fn step_cost(program: &samebit_graph::Program) -> Cost {
+    /// Operations or bytes of a work unit.
+    const WORK_UNIT: u64 = 1_000_000;
+    let cost = program.cost();
+    let bytes = cost.bytes_read.saturating_add(cost.bytes_written);
+    Cost { flops: cost.flops, bytes, work_units: cost.flops.max(bytes).div_ceil(WORK_UNIT), seconds: 0.0 }
+}
+
+/// A runner of a stored job.
+///
+/// # Errors
+/// What the engine says.
+pub fn runner_of(
+    job: &Job,
+    machine: &Machine,
+    micro_batches: u64,
+    faults: Vec<samebit_trace::Fault>,
+) -> Result<Runner, TraceError> {
+    Runner::new(job.clone(), machine.backend.clone(), &machine.settings(micro_batches), faults)
+}

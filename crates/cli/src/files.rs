@@ -1,0 +1,193 @@
+//! A run's folder as the command line keeps it: what `trace` stores, and what it takes to use the model without the job's files.
+//!
+//! ```text
+//! DIR/job.json         the job file's text, where its tokens came from, how text becomes tokens
+//!     config.json      the model, in Hugging Face's keys
+//!     tokenizer.json   a copy, unless a byte is a token
+//!     model.safetensors   the weights, once the run is finished
+//! ```
+//! The receipt has the digest of each of them; run.json, the runner's own note of how it ran, is no claim and has none.
+
+use crate::failure::{Exit, Failure};
+use samebit_commit::{Digest, Tag, hash_reader};
+use samebit_recipe::{ModelConfig, Prepared, Tokenizer, TokenizerChoice};
+use samebit_trace::{Folder, Job, Receipt, TraceError};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The description of the job.
+pub const JOB: &str = "job.json";
+/// The model's config.
+pub const CONFIG: &str = "config.json";
+/// The tokenizer.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// The weights.
+pub const WEIGHTS: &str = "model.safetensors";
+/// A line a step.
+pub const METRICS: &str = "metrics.jsonl";
+
+/// job.json.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// The format's number.
+    pub schema: u32,
+    /// `bytes`, or the file in the folder.
+    pub tokenizer: String,
+    /// Tokens of a step.
+    pub tokens_per_step: u64,
+    /// Where the tokens came from.
+    pub sources: Vec<Source>,
+    /// The job file's text.
+    pub job_file: String,
+}
+
+/// A file of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file, as the job names it.
+    pub file: PathBuf,
+    /// Documents in it.
+    pub documents: u64,
+    /// Tokens of them.
+    pub tokens: u64,
+}
+
+/// A run that was read back and checked against its receipt.
+pub struct Stored {
+    /// Where it is.
+    pub folder: Folder,
+    /// Its receipt.
+    pub receipt: Receipt,
+    /// Its job.
+    pub job: Job,
+}
+
+impl Stored {
+    /// Reads a run's receipt and job.
+    ///
+    /// # Errors
+    /// No run there: bad input. Files that do not agree with the receipt: a mismatch.
+    pub fn open(path: &Path) -> Result<Stored, Failure> {
+        let folder = run_folder(path)?;
+        let mismatch = |error: TraceError| match error {
+            TraceError::Malformed { .. } | TraceError::Mismatch { .. } => Failure::new(Exit::Mismatch, error)
+                .with_hint("the files of the directory and its receipt are not of one run, or were changed"),
+            error => error.into(),
+        };
+        let receipt = folder.receipt().map_err(mismatch)?;
+        let job = folder.job(&receipt).map_err(mismatch)?;
+        Ok(Stored { folder, receipt, job })
+    }
+}
+
+/// The folder of a run, given by its path or its receipt's.
+///
+/// # Errors
+/// There is no receipt.
+pub fn run_folder(path: &Path) -> Result<Folder, Failure> {
+    let directory = match path.is_file() {
+        true => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+        false => path,
+    };
+    let folder = Folder::at(directory);
+    if folder.file("receipt.json").is_file() {
+        return Ok(folder);
+    }
+    let what = if directory.is_dir() { "has no receipt.json" } else { "is no directory" };
+    Err(Failure::input(format!(
+        "{} {what}\nhint: give the directory that `samebit run JOB --out DIR` wrote",
+        directory.display()
+    )))
+}
+
+/// Writes what describes the job and the model; gives the files' names.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn describe(
+    directory: &Path,
+    job: &samebit_recipe::Job,
+    prepared: &Prepared,
+) -> Result<Vec<&'static str>, Failure> {
+    let mut names = vec![JOB, CONFIG];
+    write_whole(&directory.join(CONFIG), prepared.model.to_json().as_bytes())?;
+    let tokenizer = match &job.tokenizer {
+        TokenizerChoice::Bytes => "bytes",
+        TokenizerChoice::File(file) => {
+            let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+            write_whole(&directory.join(TOKENIZER), &bytes)?;
+            names.push(TOKENIZER);
+            TOKENIZER
+        }
+    };
+    let source = |source: &samebit_recipe::data::Source| Source {
+        file: source.file.clone(),
+        documents: source.document_count as u64,
+        tokens: source.token_count as u64,
+    };
+    let description = Description {
+        schema: crate::screen::SCHEMA,
+        tokenizer: tokenizer.to_owned(),
+        tokens_per_step: prepared.tokens_per_step,
+        sources: prepared.sources.iter().map(source).collect(),
+        job_file: std::fs::read_to_string(&job.file).map_err(|error| Failure::file(&job.file, &error))?,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&description)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{JOB}: {error}")))?;
+    bytes.push(b'\n');
+    write_whole(&directory.join(JOB), &bytes)?;
+    Ok(names)
+}
+
+/// The model and the tokenizer of a folder, or of a Hugging Face model's.
+///
+/// # Errors
+/// A missing or malformed file.
+pub fn model(directory: &Path) -> Result<(ModelConfig, Tokenizer), Failure> {
+    let config = ModelConfig::load(&directory.join(CONFIG))?;
+    let file = directory.join(TOKENIZER);
+    let choice = if file.is_file() { TokenizerChoice::File(file) } else { TokenizerChoice::Bytes };
+    Ok((config, Tokenizer::load(&choice)?))
+}
+
+/// The digest of a file's bytes.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn digest(path: &Path) -> Result<Digest, Failure> {
+    let read = File::open(path).and_then(|mut file| hash_reader(Tag::File, &mut file));
+    read.map_err(|error| Failure::file(path, &error))
+}
+
+/// Writes a file whole: beside its name, to the disk, then renamed.
+///
+/// # Errors
+/// A file that cannot be written; what was there before is unchanged then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let partial = path.with_extension("partial");
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        Failure::file(path, &error)
+    })
+}
+
+/// Removes what a run that was killed left half-written.
+pub fn sweep(directory: &Path) {
+    for folder in [directory.to_owned(), directory.join("states"), directory.join("tables")] {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_left =
+                name.ends_with(".partial") || (name.starts_with(".weights-") && name.ends_with(".tmp"));
+            if is_left {
+                // What cannot be removed is overwritten or harmless.
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+}

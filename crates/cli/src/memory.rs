@@ -1,0 +1,87 @@
+//! What a job needs in memory, and the schedule that fits into a budget.
+
+use crate::failure::Failure;
+use crate::screen::bytes;
+use samebit_engine::lower::Freedom;
+use samebit_engine::plan::Plan;
+use samebit_engine::slice::table_bounds;
+use samebit_graph::{DType, Program};
+use std::collections::BTreeSet;
+
+/// Bytes of a word.
+const WORD_BYTES: u64 = 4;
+
+/// The bytes of a program's tensors when its step is computed in `parts` micro-batches: states, tables and what the plan keeps between them.
+/// `None` if the batch cannot be cut so.
+pub fn peak(program: &Program, tables: &[Vec<u32>], parts: u64) -> Option<u64> {
+    let is_integer: Vec<bool> = program.tables.iter().map(|table| table.dtype == DType::U32).collect();
+    let bounds = table_bounds(tables, &is_integer);
+    let freedom = Freedom { fuse: true, opaque: &BTreeSet::new() };
+    let plan = Plan::new(program, parts, &bounds, freedom).ok()?;
+    // A table is in the job, from which faults and replays are made, and in the backend's memory.
+    let table_words: u64 = tables.iter().map(|words| 2 * words.len() as u64).sum();
+    Some((plan.words() + table_words) * WORD_BYTES)
+}
+
+/// The fewest micro-batches, `wanted` or more, with which the step of `rows` rows fits into `limit` bytes.
+///
+/// # Errors
+/// None fits.
+pub fn micro_batches(
+    program: &Program,
+    tables: &[Vec<u32>],
+    rows: u64,
+    wanted: u64,
+    limit: u64,
+) -> Result<u64, Failure> {
+    let mut least = u64::MAX;
+    for parts in (wanted..=rows).filter(|parts| rows.is_multiple_of(*parts)) {
+        match peak(program, tables, parts) {
+            Some(needed) if needed <= limit => return Ok(parts),
+            Some(needed) => least = least.min(needed),
+            None => {}
+        }
+    }
+    Err(Failure::input(format!(
+        "--memory {}: the job needs at least {}\nhint: lower sequence_len or the model's sizes, or give more memory",
+        bytes(limit),
+        bytes(least)
+    )))
+}
+
+/// Reads an amount of memory: bytes, or with one of K, M, G, T (also KiB, …), powers of 1,024.
+///
+/// # Errors
+/// What an amount looks like.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..at], text[at..].trim().to_ascii_lowercase());
+    let shift = match unit.trim_end_matches("ib").trim_end_matches('b') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return Err("an amount of memory is a number of bytes, or one with K, M, G or T".to_owned()),
+    };
+    let value = number.parse::<f64>().ok().filter(|value| *value > 0.0 && *value < 1e9 * 1e6);
+    let bytes = value.map(|value| (value * (1u64 << shift) as f64) as u64);
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| format!("`{text}` is no amount of memory, such as 6GiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_memory() {
+        for (text, expected) in
+            [("1024", 1024), ("1K", 1024), ("1.5KiB", 1536), ("2 GB", 2 << 30), ("3mib", 3 << 20)]
+        {
+            assert_eq!(parse_bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "-1", "0", "x", "1X", "1e9", "."] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+}

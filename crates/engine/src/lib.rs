@@ -4,12 +4,14 @@
 //!   Program ──lower──> units ──plan──> launches and slots ──run──> a backend's kernels
 //! ```
 //! [`lower`] decides which nodes one kernel computes together, [`slice`] which nodes can be computed for a part of the batch, [`plan`]
-//! in which order and where in memory, and [`Engine`] does it, step by step. None of it can change a bit: the definition of every node
+//! in which order and where in memory, [`recompute`] what is
+//! computed again rather than kept, and [`Engine`] does it, step by step. None of it can change a bit: the definition of every node
 //! (docs/spec/program.md) leaves no freedom that these choices could use.
 
 mod host;
 pub mod lower;
 pub mod plan;
+pub mod recompute;
 mod run;
 pub mod slice;
 

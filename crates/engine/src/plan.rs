@@ -6,9 +6,10 @@
 //!   after           whole units that need all of the batch             once
 //! ```
 //! Tensors share **slots**: a slot is a buffer that holds one tensor after another. A tensor that outlives its part of the plan keeps its slot
-//! to the end of the part that reads it. A state's slots are of its exact size, so that the step's result can take the old state's place.
+//! to the end of the part that reads it. A state and its next value have slots of their exact size, so that these can change places.
 
 use crate::lower::{Freedom, Unit, results, units};
+use crate::recompute::{Thrift, recompute};
 use crate::slice::{share, sliced};
 use samebit_graph::Program;
 use samebit_graph::node::{Kind, Node, NodeId};
@@ -59,8 +60,6 @@ pub struct Launch {
 pub struct Slot {
     /// Its size.
     pub words: u64,
-    /// Whether only tensors of exactly this size may use it.
-    exact: bool,
 }
 
 /// Where a node's tensor is.
@@ -104,6 +103,16 @@ pub enum PlanError {
         /// What is in the way.
         reason: &'static str,
     },
+    /// Not even the smallest plan fits.
+    #[error(
+        "a step needs {needed} bytes, more than the {allowed} allowed; hint: raise --memory or gradient_accumulation_steps"
+    )]
+    TooLarge {
+        /// Bytes that the smallest plan needs.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
     /// Two states would take their next value from one node.
     #[error("states {first} and {second} end in the same node {node}")]
     SharedSink {
@@ -117,12 +126,32 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// The fastest plan for `parts` micro-batches whose slots fit into `memory` bytes; it computes again what it cannot keep.
+    pub fn within(
+        program: &Program,
+        parts: u64,
+        table_bounds: &[u32],
+        freedom: Freedom<'_>,
+        memory: u64,
+    ) -> Result<Plan, PlanError> {
+        let mut needed = u64::MAX;
+        for thrift in Thrift::ALL {
+            let plan = Plan::new(program, parts, table_bounds, freedom, thrift)?;
+            needed = needed.min(plan.words() * 4);
+            if needed <= memory {
+                return Ok(plan);
+            }
+        }
+        Err(PlanError::TooLarge { needed, allowed: memory })
+    }
+
     /// A plan for `parts` micro-batches. `table_bounds` as in [`crate::slice::sliced`].
     pub fn new(
         program: &Program,
         parts: u64,
         table_bounds: &[u32],
         freedom: Freedom<'_>,
+        thrift: Thrift,
     ) -> Result<Plan, PlanError> {
         check_sinks(program)?;
         let cut = match parts {
@@ -134,7 +163,7 @@ impl Plan {
         };
         let builder = Builder { program, parts, cut, freedom };
         let launches = builder.launches()?;
-        let phases = builder.phases(launches);
+        let phases = builder.thrifty(builder.phases(launches), thrift);
         Ok(builder.place(phases))
     }
 
@@ -261,47 +290,72 @@ impl Builder<'_> {
         phases
     }
 
+    /// The phases with values computed again; what one phase makes for another is kept.
+    fn thrifty(&self, phases: [Vec<Launch>; 3], thrift: Thrift) -> [Vec<Launch>; 3] {
+        let reads = |phase: &Vec<Launch>| {
+            phase.iter().flat_map(|launch| launch.inputs.clone()).collect::<BTreeSet<_>>()
+        };
+        let read: Vec<BTreeSet<NodeId>> = phases.iter().map(reads).collect();
+        let mut index = 0;
+        phases.map(|phase| {
+            let others = read
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index)
+                .flat_map(|(_, set)| set.iter().copied());
+            let outside: BTreeSet<NodeId> = others.chain(results(self.program)).collect();
+            index += 1;
+            recompute(self.program, phase, thrift, &outside)
+        })
+    }
+
     fn place(&self, mut phases: [Vec<Launch>; 3]) -> Plan {
         let spans = Spans::new(self, &phases);
+        let exact: BTreeSet<NodeId> = self.program.sinks.iter().copied().collect();
         let mut slots = Slots::default();
         let state_slots: Vec<usize> =
-            self.program.states.iter().map(|declaration| slots.take(declaration.len(), true)).collect();
-        let exact: BTreeSet<NodeId> = self.program.sinks.iter().copied().collect();
+            (0..self.program.states.len()).map(|state| self.state_slot(state, &spans, &mut slots)).collect();
         let mut places: Vec<Option<Place>> =
             spans.values.iter().map(|value| self.source_place(value, &state_slots)).collect();
-        for at in 0..=spans.end {
-            for (id, value) in spans.values.iter().enumerate().filter(|(_, value)| value.start == at) {
-                if places[id].is_some() {
-                    continue;
-                }
-                let cut = self.cut[value.node as usize] && !value.collects;
-                let words = share(&self.nodes()[value.node as usize], self.parts, cut);
-                places[id] = Some(Place::Slot(slots.take(words, exact.contains(&value.node))));
-            }
-            for (id, _) in spans.values.iter().enumerate().filter(|(_, value)| value.last == at) {
-                if let Some(Place::Slot(slot)) = places[id] {
-                    slots.release(slot);
-                }
-            }
+        let words = |value: &Value| {
+            let cut = self.cut[value.node as usize] && !value.collects;
+            share(&self.nodes()[value.node as usize], self.parts, cut)
+        };
+        // The largest first, so that smaller ones find room where larger ones are not at the time.
+        let mut order: Vec<usize> = (0..spans.values.len()).filter(|id| places[*id].is_none()).collect();
+        order.sort_by_key(|id| (std::cmp::Reverse(words(&spans.values[*id])), spans.values[*id].start));
+        for id in order {
+            let value = &spans.values[id];
+            places[id] = Some(Place::Slot(slots.take(
+                words(value),
+                exact.contains(&value.node),
+                (value.start, value.last),
+            )));
         }
-        let place = |value: &usize| places[*value].expect("every value starts");
+        let place = |value: &usize| places[*value].expect("every value has a place");
         for (launch, (reads, writes)) in phases.iter_mut().flatten().zip(&spans.operands) {
             launch.reads = reads.iter().map(place).collect();
             launch.writes = writes.iter().map(place).collect();
         }
+        let collected = |(from, to): &(usize, usize)| (spans.values[*from].node, place(from), place(to));
         Plan {
             phases,
             parts: self.parts,
             sliced: self.cut.clone(),
-            collected: spans
-                .collected
-                .iter()
-                .map(|(from, to)| (spans.values[*from].node, place(from), place(to)))
-                .collect(),
+            collected: spans.collected.iter().map(collected).collect(),
             results: spans.results.iter().map(|(node, value)| (*node, place(value))).collect(),
             slots: slots.slots,
             state_slots,
         }
+    }
+
+    /// A slot of the state's exact size, taken until the state is last read.
+    fn state_slot(&self, state: usize, spans: &Spans, slots: &mut Slots) -> usize {
+        let is_state = |value: &&Value| {
+            value.is_source && self.nodes()[value.node as usize].kind == Kind::State(state as u32)
+        };
+        let last = spans.values.iter().filter(is_state).map(|value| value.last).max().unwrap_or(spans.end);
+        slots.take(self.program.states[state].len(), true, (0, last))
     }
 
     fn source_place(&self, value: &Value, state_slots: &[usize]) -> Option<Place> {
@@ -401,42 +455,25 @@ impl Spans {
     }
 }
 
-/// Slots in use and free ones.
+/// Slots, and when each is in use.
 #[derive(Default)]
 struct Slots {
     slots: Vec<Slot>,
-    free: BTreeSet<usize>,
+    busy: Vec<Vec<(usize, usize)>>,
 }
 
 impl Slots {
-    /// A free slot that fits best; else the largest free one, grown; else another.
-    fn take(&mut self, words: u64, exact: bool) -> usize {
-        let fits = |slot: &Slot| slot.words == words || (!exact && !slot.exact && slot.words > words);
-        let best = self
-            .free
-            .iter()
-            .copied()
-            .filter(|at| fits(&self.slots[*at]))
-            .min_by_key(|at| self.slots[*at].words);
-        let largest = || {
-            let growing = self.free.iter().copied().filter(|at| !exact && !self.slots[*at].exact);
-            growing.max_by_key(|at| self.slots[*at].words)
-        };
-        match best.or_else(largest) {
-            Some(at) => {
-                self.free.remove(&at);
-                self.slots[at].words = self.slots[at].words.max(words);
-                self.slots[at].exact |= exact;
-                at
-            }
-            None => {
-                self.slots.push(Slot { words, exact });
-                self.slots.len() - 1
-            }
-        }
-    }
-
-    fn release(&mut self, slot: usize) {
-        self.free.insert(slot);
+    /// The smallest slot that is free for the whole span; else another. Only tensors of its very size are `exact`ly at home in a slot.
+    fn take(&mut self, words: u64, exact: bool, span: (usize, usize)) -> usize {
+        let fits = |slot: &Slot| slot.words == words || (!exact && slot.words > words);
+        let is_free = |busy: &[(usize, usize)]| busy.iter().all(|other| other.1 < span.0 || span.1 < other.0);
+        let free = (0..self.slots.len()).filter(|at| fits(&self.slots[*at]) && is_free(&self.busy[*at]));
+        let at = free.min_by_key(|at| self.slots[*at].words).unwrap_or_else(|| {
+            self.slots.push(Slot { words });
+            self.busy.push(Vec::new());
+            self.slots.len() - 1
+        });
+        self.busy[at].push(span);
+        at
     }
 }

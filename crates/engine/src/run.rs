@@ -3,6 +3,7 @@
 use crate::host;
 use crate::lower::Freedom;
 use crate::plan::{Action, Launch, Place, Plan, PlanError, Role};
+use crate::recompute::Thrift;
 use crate::slice::{share, table_bounds};
 use samebit_commit::DType;
 use samebit_graph::Program;
@@ -18,11 +19,13 @@ pub struct Settings {
     pub threads: usize,
     /// Equal parts in which the step's batch is computed; 1 computes it whole.
     pub micro_batches: u64,
+    /// Bytes that a step's tensors may take, states included and tables not; without a limit nothing is computed twice.
+    pub memory: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { threads: 1, micro_batches: 1 }
+        Settings { threads: 1, micro_batches: 1, memory: None }
     }
 }
 
@@ -119,7 +122,8 @@ impl Engine {
         let is_integer: Vec<bool> = program.tables.iter().map(|table| table.dtype == DType::U32).collect();
         let bounds = table_bounds(tables, &is_integer);
         let freedom = Freedom { fuse: true, opaque: &BTreeSet::new() };
-        let plan = Plan::new(&program, settings.micro_batches, &bounds, freedom)?;
+        let memory = settings.memory.unwrap_or(u64::MAX);
+        let plan = Plan::within(&program, settings.micro_batches, &bounds, freedom, memory)?;
         let memory = Memory::new(plan, &*backend)?;
         let upload = |words: &Vec<u32>| {
             let mut buffer = backend.allocate(words.len())?;
@@ -182,7 +186,8 @@ impl Engine {
     /// Runs one step with every node's output in memory for `watch` to see: slower, with the same bits.
     pub fn traced_step(&mut self, step: u64, watch: &mut (dyn Watch + Send)) -> Result<Outcome, EngineError> {
         let opaque = watch.changes();
-        let plan = Plan::new(&self.program, 1, &self.bounds, Freedom { fuse: false, opaque: &opaque })?;
+        let freedom = Freedom { fuse: false, opaque: &opaque };
+        let plan = Plan::new(&self.program, 1, &self.bounds, freedom, Thrift::None)?;
         let mut traced = Memory::new(plan, &*self.backend)?;
         traced.swap_states(&mut self.memory);
         let run = Run { program: &self.program, backend: &*self.backend, tables: &self.tables, step };

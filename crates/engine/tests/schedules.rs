@@ -1,7 +1,9 @@
 //! One program, one result: every backend, thread count, micro-batch split and trace gives the interpreter's bits.
 
-use samebit_engine::plan::Action;
-use samebit_engine::{Engine, Outcome, Settings, Watch};
+use samebit_engine::lower::Freedom;
+use samebit_engine::plan::{Action, Plan, PlanError};
+use samebit_engine::recompute::Thrift;
+use samebit_engine::{Engine, EngineError, Outcome, Settings, Watch};
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
 use samebit_graph::interpret::{Bits, next_states, run_step};
 use samebit_graph::node::{Kind, NodeId};
@@ -98,6 +100,36 @@ fn every_schedule_gives_the_interpreters_bits() {
 }
 
 #[test]
+fn with_little_memory_values_are_computed_again_to_the_same_bits() {
+    let deep = Dims { sequences: 16, time: 24, layers: 6, vocabulary: 11, ..Dims::default() };
+    for (name, fixture) in [("gpt", gpt(deep)), ("llama", llama(deep))] {
+        let (program, _, tables) = &fixture;
+        let free =
+            Engine::new(Arc::new(program.clone()), tables, backends()[0].clone(), &Settings::default());
+        let words = free.expect("a plan").plan().words();
+        let all = executed(&fixture, backends()[0].clone(), &Settings::default());
+        let opaque = Default::default();
+        let freedom = Freedom { fuse: true, opaque: &opaque };
+        let plan =
+            Plan::new(program, 1, &vec![u32::MAX; tables.len()], freedom, Thrift::Layers).expect("a plan");
+        let fewer = plan.words();
+        assert!(fewer < words * 3 / 4, "{name}: {fewer} words of {words}");
+        for micro_batches in [1, 2] {
+            let settings = Settings { threads: 2, micro_batches, memory: Some(fewer * 4) };
+            let found = executed(&fixture, backends()[0].clone(), &settings);
+            assert_same(&fixture, &found, &all, &format!("{name}, {micro_batches} micro-batches"));
+        }
+        let settings = Settings { memory: Some(words), ..Settings::default() };
+        let refused =
+            Engine::new(Arc::new(program.clone()), tables, backends()[0].clone(), &settings).map(drop);
+        assert!(matches!(refused, Err(EngineError::Plan(PlanError::TooLarge { .. }))), "{name}");
+    }
+    if cfg!(debug_assertions) {
+        assert!(samebit_ops::is_marked("engine: value computed again"));
+    }
+}
+
+#[test]
 fn the_reference_backend_agrees() {
     let fixture = llama(Dims { sequences: 2, layers: 1, ..Dims::default() });
     let expected = interpreted(&fixture);
@@ -141,7 +173,8 @@ fn a_trace_shows_every_node_as_interpreted() {
 #[test]
 fn no_node_of_a_model_is_left_to_the_interpreter() {
     for (name, fixture) in fixtures() {
-        let engine = engine(&fixture, Arc::from(backend("scalar").expect("always there")), &Settings::default());
+        let engine =
+            engine(&fixture, Arc::from(backend("scalar").expect("always there")), &Settings::default());
         for launch in engine.plan().phases.iter().flatten() {
             let Action::Host(node) = launch.action else { continue };
             panic!("{name}: node {node} ({})", fixture.0.nodes[node as usize].op);

@@ -108,7 +108,7 @@ impl Split<'_> {
             _ => return None,
         };
         // A coordinate other than the first is itself a remainder of r: only a divisor of its extent can be taken of r directly.
-        if dimension > 0 && (modulus == 0 || self.shape[dimension] % (modulus * divisor) != 0) {
+        if dimension > 0 && (modulus == 0 || !self.shape[dimension].is_multiple_of(modulus * divisor)) {
             return None;
         }
         Some(RowTerm { stride, divisor: divisor * self.row_stride(dimension), modulus })

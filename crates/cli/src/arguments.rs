@@ -73,7 +73,7 @@ pub struct Run {
     /// Which states stay on disk
     #[arg(long, value_enum, default_value_t = Keep::All)]
     pub keep: Keep,
-    /// Memory for tensors, such as 6GiB: the step's batch is cut into more micro-batches until it fits
+    /// Memory for tensors, such as 6GiB: more micro-batches, then values computed again, until it fits
     #[arg(long, value_name = "BYTES", value_parser = crate::memory::parse_bytes)]
     pub memory: Option<u64>,
     /// Lie on purpose: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR

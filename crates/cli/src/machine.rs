@@ -2,6 +2,7 @@
 
 use crate::arguments::Global;
 use crate::failure::Failure;
+use crate::memory::Schedule;
 use samebit_engine::Settings;
 use samebit_ops::{Backend, Cpu};
 use serde::Deserialize;
@@ -46,8 +47,9 @@ impl Machine {
     }
 
     /// Settings of an engine on this machine.
-    pub fn settings(&self, micro_batches: u64) -> Settings {
-        Settings { threads: self.threads, micro_batches }
+    pub fn settings(&self, schedule: Schedule) -> Settings {
+        let Schedule { micro_batches, memory } = schedule;
+        Settings { threads: self.threads, micro_batches, memory }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::screen::bytes;
 use samebit_engine::lower::Freedom;
 use samebit_engine::plan::Plan;
+use samebit_engine::recompute::Thrift;
 use samebit_engine::slice::table_bounds;
 use samebit_graph::{DType, Program};
 use std::collections::BTreeSet;
@@ -11,42 +12,68 @@ use std::collections::BTreeSet;
 /// Bytes of a word.
 const WORD_BYTES: u64 = 4;
 
-/// The bytes of a program's tensors when its step is computed in `parts` micro-batches: states, tables and what the plan keeps between them.
-/// `None` if the batch cannot be cut so.
-pub fn peak(program: &Program, tables: &[Vec<u32>], parts: u64) -> Option<u64> {
-    let is_integer: Vec<bool> = program.tables.iter().map(|table| table.dtype == DType::U32).collect();
-    let bounds = table_bounds(tables, &is_integer);
-    let freedom = Freedom { fuse: true, opaque: &BTreeSet::new() };
-    let plan = Plan::new(program, parts, &bounds, freedom).ok()?;
-    // A table is in the job, from which faults and replays are made, and in the backend's memory.
-    let table_words: u64 = tables.iter().map(|words| 2 * words.len() as u64).sum();
-    Some((plan.words() + table_words) * WORD_BYTES)
+/// How a step is scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Micro-batches of a step.
+    pub micro_batches: u64,
+    /// The engine's budget, which tables are not part of.
+    pub memory: Option<u64>,
 }
 
-/// The fewest micro-batches, `wanted` or more, with which the step of `rows` rows fits into `limit` bytes.
-///
-/// # Errors
-/// None fits.
-pub fn micro_batches(
-    program: &Program,
-    tables: &[Vec<u32>],
-    rows: u64,
-    wanted: u64,
-    limit: u64,
-) -> Result<u64, Failure> {
-    let mut least = u64::MAX;
-    for parts in (wanted..=rows).filter(|parts| rows.is_multiple_of(*parts)) {
-        match peak(program, tables, parts) {
-            Some(needed) if needed <= limit => return Ok(parts),
-            Some(needed) => least = least.min(needed),
-            None => {}
-        }
+impl Schedule {
+    /// So many micro-batches, and nothing computed twice.
+    pub fn of(micro_batches: u64) -> Schedule {
+        Schedule { micro_batches, memory: None }
     }
-    Err(Failure::input(format!(
-        "--memory {}: the job needs at least {}\nhint: lower sequence_len or the model's sizes, or give more memory",
-        bytes(limit),
-        bytes(least)
-    )))
+}
+
+/// What a job's step needs, by schedule.
+pub struct Needs<'a> {
+    program: &'a Program,
+    bounds: Vec<u32>,
+    table_bytes: u64,
+}
+
+impl<'a> Needs<'a> {
+    /// The needs of a program with these tables.
+    pub fn new(program: &'a Program, tables: &[Vec<u32>]) -> Needs<'a> {
+        let is_integer: Vec<bool> = program.tables.iter().map(|table| table.dtype == DType::U32).collect();
+        // A table is in the job, from which faults and replays are made, and in the backend's memory.
+        let table_words: u64 = tables.iter().map(|words| 2 * words.len() as u64).sum();
+        let bounds = table_bounds(tables, &is_integer);
+        Needs { program, bounds, table_bytes: table_words * WORD_BYTES }
+    }
+
+    /// The bytes of states, tables and what is kept between nodes. `None` if the batch cannot be cut so.
+    pub fn peak(&self, micro_batches: u64, thrift: Thrift) -> Option<u64> {
+        let freedom = Freedom { fuse: true, opaque: &BTreeSet::new() };
+        let plan = Plan::new(self.program, micro_batches, &self.bounds, freedom, thrift).ok()?;
+        Some(plan.words() * WORD_BYTES + self.table_bytes)
+    }
+
+    /// The fastest schedule of a step of `rows` rows that fits into `limit` bytes: more micro-batches than `wanted` first, then values that
+    /// are computed again.
+    ///
+    /// # Errors
+    /// None fits.
+    pub fn schedule(&self, rows: u64, wanted: u64, limit: u64) -> Result<Schedule, Failure> {
+        let mut least = u64::MAX;
+        for thrift in Thrift::ALL {
+            for micro_batches in (wanted..=rows).filter(|parts| rows.is_multiple_of(*parts)) {
+                let Some(needed) = self.peak(micro_batches, thrift) else { continue };
+                if needed <= limit {
+                    return Ok(Schedule { micro_batches, memory: Some(limit - self.table_bytes) });
+                }
+                least = least.min(needed);
+            }
+        }
+        Err(Failure::input(format!(
+            "--memory {}: the job needs at least {}\nhint: lower sequence_len or the model's sizes, or give more memory",
+            bytes(limit),
+            bytes(least)
+        )))
+    }
 }
 
 /// Reads an amount of memory: bytes, or with one of K, M, G, T (also KiB, …), powers of 1,024.

@@ -5,6 +5,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::machine::Machine;
+use crate::memory::Schedule;
 use samebit_graph::{Cost, FoldKind, Kind, Program};
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::{Kernel, View};
@@ -83,8 +84,12 @@ impl Sample {
     /// # Errors
     /// The engine's.
     pub fn runner(&self, machine: &Machine) -> Result<Runner, Failure> {
-        let mut runner =
-            Runner::new(self.job.clone(), machine.backend.clone(), &machine.settings(1), Vec::new())?;
+        let mut runner = Runner::new(
+            self.job.clone(),
+            machine.backend.clone(),
+            &machine.settings(Schedule::of(1)),
+            Vec::new(),
+        )?;
         for (state, words) in self.states.iter().enumerate() {
             runner.write_state(state, words)?;
         }

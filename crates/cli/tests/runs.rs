@@ -110,6 +110,15 @@ fn the_reference_and_a_memory_budget_change_no_bit() {
     assert_eq!(world.final_state("whole"), world.final_state("cut"));
     let record: serde_json::Value = serde_json::from_slice(&world.read("cut/run.json")).expect("JSON");
     assert!(record["micro_batches"].as_u64().is_some_and(|parts| parts > 1), "{record}");
+    // A single row cannot be cut: what does not fit is computed again.
+    let deep = "{model_type: gpt2, n_layer: 4, n_embd: 12, n_head: 2, n_positions: 20, vocab_size: 256}";
+    world.job("deep.yaml", &[("model_config", deep), ("micro_batch_size", "1"), ("max_steps", "2")]);
+    world.run("deep.yaml", "kept", &[]);
+    let quote = world.samebit(&["--json", "quote", "deep.yaml"]).json();
+    let budget = (quote["peak_memory"].as_u64().expect("a number") - 1).to_string();
+    world.run("deep.yaml", "again", &["--memory", &budget]);
+    assert_eq!(world.final_state("kept"), world.final_state("again"));
+
     let ran = world.samebit(&["run", "wide.yaml", "--out", "none", "--memory", "1K"]);
     assert_eq!((ran.code, world.path("none").exists()), (2, false), "{ran:?}");
 }

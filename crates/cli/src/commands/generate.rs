@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
+use crate::memory::Schedule;
 use crate::screen::Screen;
 use samebit_engine::Engine;
 use samebit_graph::batch::TOKENS;
@@ -142,7 +143,7 @@ impl Writer {
         let tables = forward.tables(&[]);
         let backend = self.machine.backend.clone();
         let program = Arc::new(forward.program.clone());
-        let mut engine = Engine::new(program, &tables, backend, &self.machine.settings(1))?;
+        let mut engine = Engine::new(program, &tables, backend, &self.machine.settings(Schedule::of(1)))?;
         for (state, words) in self.weights.iter().enumerate() {
             engine.write_state(state, words)?;
         }

@@ -4,10 +4,11 @@ use super::run::{read_job, step_cost};
 use crate::arguments::{Global, Quote};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Machine;
-use crate::memory;
+use crate::memory::Needs;
 use crate::progress::spin;
 use crate::screen::{Screen, amount, bytes, duration, grouped};
 use crate::speed::Speed;
+use samebit_engine::recompute::Thrift;
 use serde_json::json;
 
 /// Tells the cost of the whole job.
@@ -16,7 +17,8 @@ pub fn quote(arguments: &Quote, global: &Global, screen: &Screen) -> Outcome {
     let job = samebit_recipe::Job::load(&arguments.job)?;
     let prepared = read_job(&job)?;
     let program = &prepared.program;
-    let peak = memory::peak(program, &prepared.tables, prepared.micro_batches).ok_or_else(|| {
+    let needs = Needs::new(program, &prepared.tables);
+    let peak = needs.peak(prepared.micro_batches, Thrift::None).ok_or_else(|| {
         let parts = prepared.micro_batches;
         Failure::input(format!(
             "the step's batch cannot be cut into {parts} micro-batches\nhint: use gradient_accumulation_steps: 1"

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
-use crate::memory;
+use crate::memory::{Needs, Schedule};
 use crate::progress::{Progress, spin};
 use crate::screen::{Screen, duration};
 use samebit_recipe::{Prepared, prepare, save_model};
@@ -31,19 +31,19 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
         Job::new(program, tables, &states, prepared.steps, prepared.segment_steps)
     });
     arguments.inject_fault.iter().try_for_each(|fault| fault.check(&job))?;
-    let micro_batches = micro_batches(arguments, &prepared, &job)?;
+    let schedule = schedule(arguments, &prepared, &job)?;
     let mut record = RunRecord {
         schema: crate::screen::SCHEMA,
         backend: machine.backend.name().to_owned(),
         threads: machine.threads,
-        micro_batches,
+        micro_batches: schedule.micro_batches,
         engine_version: VERSION.to_owned(),
         faults: arguments.inject_fault.iter().map(ToString::to_string).collect(),
     };
     let receipt = start(&folder, arguments, &file, &prepared, &job, &states, &mut record)?;
     drop(states);
     let faults = faults_of(&record)?;
-    let mut runner = Runner::new(job, machine.backend.clone(), &machine.settings(micro_batches), faults)?;
+    let mut runner = Runner::new(job, machine.backend.clone(), &machine.settings(schedule), faults)?;
     let mut session =
         Session { folder, receipt, screen, keep: arguments.keep, tokens: prepared.tokens_per_step };
     session.folder.load_state(session.receipt.steps_run(), &mut runner)?;
@@ -82,10 +82,10 @@ fn check_place(directory: &Path, resume: bool) -> Result<(), Failure> {
     )))
 }
 
-fn micro_batches(arguments: &Run, prepared: &Prepared, job: &Job) -> Result<u64, Failure> {
-    let Some(limit) = arguments.memory else { return Ok(prepared.micro_batches) };
-    let rows = rows_per_step(job);
-    memory::micro_batches(&job.program, &job.tables, rows, prepared.micro_batches, limit)
+fn schedule(arguments: &Run, prepared: &Prepared, job: &Job) -> Result<Schedule, Failure> {
+    let wanted = prepared.micro_batches;
+    let Some(limit) = arguments.memory else { return Ok(Schedule::of(wanted)) };
+    Needs::new(&job.program, &job.tables).schedule(rows_per_step(job), wanted, limit)
 }
 
 fn rows_per_step(job: &Job) -> u64 {
@@ -278,5 +278,5 @@ pub fn runner_of(
     micro_batches: u64,
     faults: Vec<samebit_trace::Fault>,
 ) -> Result<Runner, TraceError> {
-    Runner::new(job.clone(), machine.backend.clone(), &machine.settings(micro_batches), faults)
+    Runner::new(job.clone(), machine.backend.clone(), &machine.settings(Schedule::of(micro_batches)), faults)
 }

@@ -47,7 +47,8 @@ impl Settings {
         for pair in arguments.chunks(2) {
             let [name, value] = pair else { return Err(format!("{} needs a value", pair[0])) };
             let numbers = |separator| {
-                let parse = |part: &str| part.parse().map_err(|_| format!("{name}: `{part}` is not a number"));
+                let parse =
+                    |part: &str| part.parse().map_err(|_| format!("{name}: `{part}` is not a number"));
                 value.split(separator).map(parse).collect::<Result<Vec<usize>, String>>()
             };
             match name.as_str() {
@@ -58,7 +59,9 @@ impl Settings {
                     [m, n, k] if m * n * k > 0 => settings.shapes.push((m, n, k)),
                     _ => return Err(format!("--shape: `{value}` is not MxNxK\nhint: --shape 512x512x512")),
                 },
-                other => return Err(format!("unknown flag {other}\nhint: --rounds, --threads, --shape, --isa")),
+                other => {
+                    return Err(format!("unknown flag {other}\nhint: --rounds, --threads, --shape, --isa"));
+                }
             }
         }
         if settings.shapes.is_empty() {
@@ -74,10 +77,14 @@ impl Settings {
 /// Measures and prints the table.
 pub fn run(settings: Settings) {
     println!("GFLOP/s, {}, best of {} interleaved rounds", settings.isa.name(), settings.rounds);
-    println!("{:>8} {:>16} {:>9} {:>9} {:>9} {:>9}", "threads", "M x N x K", "samebit", "gemm", "faer", "ratio");
+    println!(
+        "{:>8} {:>16} {:>9} {:>9} {:>9} {:>9}",
+        "threads", "M x N x K", "samebit", "gemm", "faer", "ratio"
+    );
     let mut ratios = vec![];
     for &threads in &settings.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
         for &(m, n, k) in &settings.shapes {
             let best = pool.install(|| Case::new(settings.isa, m, n, k, threads).best(settings.rounds));
             let speed = |seconds: f64| 2e-9 * (m * n * k) as f64 / seconds;

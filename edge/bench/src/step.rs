@@ -27,7 +27,9 @@ impl Step {
     pub fn parse(arguments: &[String]) -> Result<Step, String> {
         let hint = "hint: samebit-bench step JOB.yaml [THREADS [ROUNDS]]";
         let number = |at: usize, default| {
-            arguments.get(at).map_or(Ok(default), |text| text.parse().map_err(|_| format!("{text} is no number; {hint}")))
+            arguments
+                .get(at)
+                .map_or(Ok(default), |text| text.parse().map_err(|_| format!("{text} is no number; {hint}")))
         };
         let job = arguments.first().ok_or_else(|| hint.to_owned())?;
         let python = std::env::var("SAMEBIT_PYTHON").ok();
@@ -67,8 +69,10 @@ impl Step {
 
     fn engine(&self, job: &Job) -> Result<Engine, Failure> {
         let prepared = prepare(job)?;
-        let settings = Settings { threads: self.threads, micro_batches: prepared.micro_batches, ..Settings::default() };
-        let mut engine = Engine::new(Arc::new(prepared.program), &prepared.tables, Arc::new(Cpu::detect()), &settings)?;
+        let settings =
+            Settings { threads: self.threads, micro_batches: prepared.micro_batches, ..Settings::default() };
+        let mut engine =
+            Engine::new(Arc::new(prepared.program), &prepared.tables, Arc::new(Cpu::detect()), &settings)?;
         for (index, words) in prepared.states.iter().enumerate() {
             engine.write_state(index, words)?;
         }
@@ -80,7 +84,10 @@ impl Step {
         let training = &job.training;
         let mut child = Command::new(python)
             .args(["-c", PEER, &job.model.config.to_json().to_string()])
-            .args([self.threads, training.rows_per_step(), training.sequence_len].map(|number| number.to_string()))
+            .args(
+                [self.threads, training.rows_per_step(), training.sequence_len]
+                    .map(|number| number.to_string()),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

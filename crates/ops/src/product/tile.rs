@@ -9,8 +9,11 @@ pub(super) const PANEL_VECTORS: usize = 2;
 /// Panels of B that one tile can read.
 pub(super) const TILE_PANELS: usize = 4;
 
-/// How many terms ahead a tile asks for its operands. The processor fetches ahead by itself, but not across pages.
-const PREFETCH_TERMS: usize = 16;
+/// How many terms ahead a tile asks for its operands. The processor fetches ahead by itself, but not across pages. A single row
+/// reads B at the speed of the memory behind the second-level cache, which takes longer to answer.
+const fn prefetch_terms(rows: usize) -> usize {
+    if rows == 1 { 48 } else { 16 }
+}
 
 /// Rows of B in a panel.
 pub(super) fn panel_width(isa: Isa) -> usize {
@@ -188,11 +191,12 @@ fn multiply_add<V: Vector, const R: usize, const N: usize>(
     a: &[f32],
     b: [&[f32]; TILE_PANELS],
 ) {
-    machine.prefetch(a, PREFETCH_TERMS * R);
+    let ahead = const { prefetch_terms(R) };
+    machine.prefetch(a, ahead * R);
     let mut right = [machine.splat(0.0); N];
     for (j, right) in right.iter_mut().enumerate() {
         let part = &b[j / PANEL_VECTORS][j % PANEL_VECTORS * V::LANES..];
-        machine.prefetch(part, PREFETCH_TERMS * PANEL_VECTORS * V::LANES);
+        machine.prefetch(part, ahead * PANEL_VECTORS * V::LANES);
         *right = machine.load(part);
     }
     for (sums, &a) in sums.iter_mut().zip(a) {

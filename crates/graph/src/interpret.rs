@@ -122,13 +122,20 @@ impl<V: Copy> Source<V> for Vec<Vec<V>> {
     }
 }
 
+/// No nodes at all: the body of a frame outside any body.
+impl<V> Source<V> for () {
+    fn element(&self, _: NodeId, _: u64) -> Option<V> {
+        None
+    }
+}
+
 /// Where a node is evaluated: what it reads, and the numbers that its index maps may mention.
 #[derive(Clone, Copy)]
 pub struct Frame<'a, V> {
     /// The outer nodes.
     pub outer: &'a dyn Source<V>,
     /// The outputs of the body's earlier nodes; none outside a body.
-    pub body: &'a [Vec<V>],
+    pub body: &'a dyn Source<V>,
     /// The row of a composite; 0 outside a body.
     pub row: u64,
     /// The step's number.
@@ -138,7 +145,7 @@ pub struct Frame<'a, V> {
 impl<'a, V: Copy> Frame<'a, V> {
     /// A frame outside any body.
     pub fn new(outer: &'a dyn Source<V>, step: u64) -> Self {
-        Frame { outer, body: &[], row: 0, step }
+        Frame { outer, body: &(), row: 0, step }
     }
 
     fn point<'b>(&self, coords: &'b [u64], fold: u64) -> Point<'b> {
@@ -155,7 +162,7 @@ impl<'a, V: Copy> Frame<'a, V> {
         let index = self.index(machine, input.index(), at);
         let found = match input {
             Input::Outer(node, _) => self.outer.element(*node, index),
-            Input::Body(node, _) => self.body[*node as usize].get(index as usize).copied(),
+            Input::Body(node, _) => self.body.element(*node, index),
             Input::Value(_) => return machine.value(index as u32),
         };
         found.unwrap_or_else(|| machine.value(0))
@@ -215,14 +222,44 @@ fn totals_at<M: Machine>(
     frame: Frame<'_, M::Value>,
 ) -> Vec<M::Value> {
     let mut total = machine.start(fold.kind);
-    let block_count = fold.extent.div_ceil(BLOCK);
-    let blocks = (0..block_count).map(|block| {
-        let last = fold.extent.min((block + 1) * BLOCK);
-        let terms: Vec<_> = (block * BLOCK..last).map(|k| term(machine, fold, coords, k, frame)).collect();
-        total = machine.block(fold.kind, total, &terms);
+    let blocks = (0..fold.extent.div_ceil(BLOCK)).map(|number| {
+        total = block_at(machine, fold, coords, number, total, frame);
         total
     });
     blocks.collect()
+}
+
+/// Total `number` + 1 of element `flat` of a fold, from `total`, the one before it (not looked at for block 0): the piece of
+/// arithmetic that a referee redoes.
+///
+/// # Panics
+/// If the node is no fold.
+pub fn block<M: Machine>(
+    machine: &mut M,
+    node: &Node,
+    flat: u64,
+    number: u64,
+    total: M::Value,
+    frame: Frame<'_, M::Value>,
+) -> M::Value {
+    let Kind::Fold(fold) = &node.kind else { panic!("a {} has no blocks", node.op) };
+    let mut coords = Vec::new();
+    coords_of(flat, &node.shape, &mut coords);
+    let before = if number == 0 { machine.start(fold.kind) } else { total };
+    block_at(machine, fold, &coords, number, before, frame)
+}
+
+fn block_at<M: Machine>(
+    machine: &mut M,
+    fold: &Fold,
+    coords: &[u64],
+    number: u64,
+    total: M::Value,
+    frame: Frame<'_, M::Value>,
+) -> M::Value {
+    let last = fold.extent.min((number + 1) * BLOCK);
+    let terms: Vec<_> = (number * BLOCK..last).map(|k| term(machine, fold, coords, k, frame)).collect();
+    machine.block(fold.kind, total, &terms)
 }
 
 fn term<M: Machine>(

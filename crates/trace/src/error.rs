@@ -1,7 +1,9 @@
 //! What can go wrong with a run and its folder.
 
+use crate::Inside;
 use samebit_commit::Digest;
 use samebit_engine::EngineError;
+use samebit_graph::node::NodeId;
 use std::path::PathBuf;
 
 /// Why a run cannot be made, stored or read.
@@ -61,6 +63,34 @@ pub enum TraceError {
     NoState {
         /// The step.
         step: u64,
+    },
+    /// The words of a step's tensors were not stored.
+    #[error("of step {step} only the roots are stored, not the words")]
+    NoWords {
+        /// The step.
+        step: u64,
+    },
+    /// The segment, the program or the node has no such element.
+    #[error("there is no element {element} of node {node} in step {step} of the segment")]
+    NoElement {
+        /// The step.
+        step: u64,
+        /// The node.
+        node: NodeId,
+        /// The flat index of the element.
+        element: u64,
+    },
+    /// An element has no such piece that could be redone.
+    #[error(
+        "node {node} has no piece {inside:?}, block {block}; hint: a map has block 0, a fold a block for each 256 terms, and a composite has the pieces of its body's nodes"
+    )]
+    NoPiece {
+        /// The node.
+        node: NodeId,
+        /// The place in a body.
+        inside: Option<Inside>,
+        /// The block.
+        block: u64,
     },
 }
 

@@ -7,7 +7,7 @@ use samebit_commit::{Digest, state::Entry, tensor};
 use samebit_engine::{Engine, Outcome, Settings, Watch};
 use samebit_graph::node::{DType, Kind, NodeId};
 use samebit_ops::{Backend, Buffer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A job in memory, with the faults of this run.
@@ -27,8 +27,38 @@ pub struct StepTrace {
     pub nodes: Vec<Digest>,
     /// The state after the step.
     pub state: Vec<Entry>,
-    /// The words of the node that was asked for.
-    pub captured: Option<Vec<u32>>,
+}
+
+/// Takes the words of nodes as a step is traced.
+pub trait Capture: Send {
+    /// Whether a node's words are wanted.
+    fn wants(&self, node: NodeId) -> bool;
+
+    /// Takes the words of a node that is wanted, when it is computed. A table that a fault changes comes twice, changed the second
+    /// time.
+    fn take(&mut self, node: NodeId, words: Vec<u32>);
+}
+
+/// Wants nothing.
+impl Capture for () {
+    fn wants(&self, _: NodeId) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: NodeId, _: Vec<u32>) {}
+}
+
+/// The words of some nodes, by node. Those that are keys from the start are wanted.
+pub type Words = BTreeMap<NodeId, Vec<u32>>;
+
+impl Capture for Words {
+    fn wants(&self, node: NodeId) -> bool {
+        self.contains_key(&node)
+    }
+
+    fn take(&mut self, node: NodeId, words: Vec<u32>) {
+        self.insert(node, words);
+    }
 }
 
 impl Runner {
@@ -105,41 +135,26 @@ impl Runner {
         Ok(self.last)
     }
 
-    /// Runs a step and gives the roots of all nodes; `capture` names a node whose words are wanted.
+    /// Runs a step and gives the roots of all nodes; `capture` gets the words of those that it wants.
     ///
     /// # Errors
     /// The engine's.
-    pub fn traced_step(&mut self, step: u64, capture: Option<NodeId>) -> Result<StepTrace, TraceError> {
+    pub fn traced_step(&mut self, step: u64, capture: &mut dyn Capture) -> Result<StepTrace, TraceError> {
         let before = self.skips(step).then(|| self.read_states());
-        let program = self.engine.program().clone();
-        let mut recorder = Recorder {
-            liar: Liar { values: self.values(step), program: program.clone() },
-            roots: vec![Digest::ZERO; program.nodes.len()],
-            capture,
-            captured: None,
-        };
-        for (id, node) in program.nodes.iter().enumerate() {
-            if let Kind::Table(index) = node.kind {
-                recorder.roots[id] = self.job.spec.tables[index as usize];
-                if capture == Some(id as NodeId) {
-                    recorder.captured = Some(self.job.tables[index as usize].clone());
-                }
-            }
-        }
+        let liar = Liar { values: self.values(step), program: self.engine.program().clone() };
+        let roots = vec![Digest::ZERO; liar.program.nodes.len()];
+        let mut recorder = Recorder { liar, roots, capture };
+        recorder.tables(&self.job);
         let outcome =
             self.with_tables(step, |runner| Ok(runner.engine.traced_step(step, &mut recorder)?))?;
+        let nodes = recorder.roots;
         if let Some(states) = before {
             for (index, words) in states.iter().enumerate() {
                 self.engine.write_state(index, words)?;
             }
         }
         self.last = outcome;
-        Ok(StepTrace {
-            outcome,
-            nodes: recorder.roots,
-            state: self.state_entries(),
-            captured: recorder.captured,
-        })
+        Ok(StepTrace { outcome, nodes, state: self.state_entries() })
     }
 
     /// A state tensor's words.
@@ -234,23 +249,35 @@ impl Watch for Liar {
 }
 
 /// Names every node's output, after the liar had its way.
-struct Recorder {
+struct Recorder<'a> {
     liar: Liar,
     roots: Vec<Digest>,
-    capture: Option<NodeId>,
-    captured: Option<Vec<u32>>,
+    capture: &'a mut dyn Capture,
 }
 
-impl Watch for Recorder {
+impl Recorder<'_> {
+    /// The job's own tables, which nothing computes; a liar's copy of one is shown later and takes its place.
+    fn tables(&mut self, job: &Job) {
+        for (id, node) in job.program.nodes.iter().enumerate() {
+            let Kind::Table(table) = node.kind else { continue };
+            self.roots[id] = job.spec.tables[table as usize];
+            if self.capture.wants(id as NodeId) {
+                self.capture.take(id as NodeId, job.tables[table as usize].clone());
+            }
+        }
+    }
+}
+
+impl Watch for Recorder<'_> {
     fn node(&mut self, node: NodeId, backend: &dyn Backend, buffer: &mut Buffer, words: usize) {
         self.liar.node(node, backend, buffer, words);
         let pages: Vec<Digest> = backend.page_digests(buffer, words).into_iter().map(Digest).collect();
         let dtype: DType = self.liar.program.nodes[node as usize].dtype;
         self.roots[node as usize] = tensor::root_of_pages(dtype, words as u64, &pages);
-        if self.capture == Some(node) {
+        if self.capture.wants(node) {
             let mut captured = vec![0; words];
             backend.read(buffer, 0, &mut captured);
-            self.captured = Some(captured);
+            self.capture.take(node, captured);
         }
     }
 

@@ -169,25 +169,6 @@ fn pinpoint(world: &World, a: &[Fault], b: &[Fault]) -> Option<(u64, Kind, u64, 
 }
 
 #[test]
-fn a_wrong_value_is_pinpointed_in_every_node() {
-    for world in [world(gpt), world(llama)] {
-        for (node, held) in world.job.program.nodes.iter().enumerate() {
-            let element = held.len() * 2 / 3;
-            let fault = Fault::Value { step: 3, node: node as u32, element, ulps: 1 << 20 };
-            match pinpoint(&world, &[], &[fault]) {
-                Some(found) => assert_eq!(
-                    found,
-                    (3, Kind::Trace, node as u64, element / 256, element),
-                    "node {node} ({})",
-                    held.op
-                ),
-                None => println!("absorbed: node {node} ({})", held.op),
-            }
-        }
-    }
-}
-
-#[test]
 fn wrong_rows_rates_and_skipped_steps_are_pinpointed() {
     let world = world(gpt);
     let program = &world.job.program;

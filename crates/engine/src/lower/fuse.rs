@@ -1,7 +1,7 @@
 //! Which nodes go into one pass, and the order of the launches.
 
 use super::rows::{Group, is_free};
-use super::{Attention, Freedom, Unit, access::permutation, is_source, simple::simple};
+use super::{Attention, Freedom, Unit, is_source, simple::simple};
 use samebit_graph::Program;
 use samebit_graph::node::{Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -38,7 +38,7 @@ impl<'a> Partition<'a> {
         }
         let node = &self.nodes[id as usize];
         let opaque = self.freedom.opaque;
-        let may = |read: NodeId| !opaque.contains(&read) && permutation(&self.nodes[read as usize]).is_some();
+        let may = |read: NodeId| !opaque.contains(&read);
         let unit = if is_source(node) {
             Unit::Source(id)
         } else if let Some(simple) = simple(self.nodes, id, &may) {

@@ -20,7 +20,7 @@ pub struct Simple {
     pub inputs: Vec<NodeId>,
 }
 
-/// The kernel for a node, if one fits it. `may` says which permuting nodes may be looked through.
+/// The kernel for a node, if one fits it. `may` says which nodes may be looked through: permutations, constants.
 pub fn simple(nodes: &[Node], id: NodeId, may: &dyn Fn(NodeId) -> bool) -> Option<Simple> {
     let node = &nodes[id as usize];
     match &node.kind {
@@ -47,7 +47,8 @@ fn product(nodes: &[Node], node: &Node, fold: &Fold, may: &dyn Fn(NodeId) -> boo
         Some(through_permutations(nodes, read, &node.shape, fold.extent, may))
     };
     let (a, b) = (read(&fold.inputs[0])?, read(&fold.inputs[1])?);
-    column_product(nodes, node, fold.extent, &a, &b).or_else(|| matrix_product(node, fold.extent, &a, &b))
+    column_product(nodes, node, fold.extent, [&a, &b], may)
+        .or_else(|| matrix_product(node, fold.extent, &a, &b))
 }
 
 /// Output dimensions up to some point belong to a alone, the others to b alone.
@@ -91,13 +92,20 @@ fn collapse(shape: &[u64], strides: &[u64]) -> Option<(u64, u64)> {
 }
 
 /// Both factors are columns of matrices stored [K, C], or one is and the other is 1.
-fn column_product(nodes: &[Node], node: &Node, extent: u64, a: &Affine, b: &Affine) -> Option<Simple> {
+fn column_product(
+    nodes: &[Node],
+    node: &Node,
+    extent: u64,
+    [a, b]: [&Affine; 2],
+    may: &dyn Fn(NodeId) -> bool,
+) -> Option<Simple> {
     let (columns, 1) = (node.len(), node.shape.len()) else { return None };
     let is_column = |read: &Affine| read.constant == 0 && read.coords[0] == 1 && read.fold == columns;
+    let is_one = |read: &Affine| may(read.node) && is_one(nodes, read);
     let inputs = match (is_column(a), is_column(b)) {
         (true, true) => vec![a.node, b.node],
-        (true, false) if is_one(nodes, b) => vec![a.node],
-        (false, true) if is_one(nodes, a) => vec![b.node],
+        (true, false) if is_one(b) => vec![a.node],
+        (false, true) if is_one(a) => vec![b.node],
         _ => return None,
     };
     let kernel = Kernel::ColumnProduct(ColumnProductKernel {

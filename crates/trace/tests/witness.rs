@@ -3,7 +3,7 @@
 mod common;
 
 use common::{World, said, worlds};
-use samebit_commit::{BatchOpening, Canonical, Digest};
+use samebit_commit::{BatchOpening, Canonical, Digest, Sequence, sequence, steps, tensor};
 use samebit_graph::node::{DType, Kind, Node};
 use samebit_trace::witness::{Place, TensorOpening, Witness, WitnessError, check, redo};
 use samebit_trace::{Claims, Element, Inside, Replay, TraceError};
@@ -56,6 +56,54 @@ fn every_node_is_redone_from_its_witness() {
         }
     }
     assert!(blocks > 1 && composites.len() > 1, "{blocks} blocks, {composites:?}");
+}
+
+#[test]
+fn totals_and_rows_are_named_as_specified() {
+    let (mut folds, mut rows) = (0, 0);
+    for world in worlds() {
+        let replay = world.replay(&[]);
+        for (node, element) in elements(&world, &replay) {
+            let is_fold = matches!(node.kind, Kind::Fold(_));
+            assert_eq!(element.totals(None).is_some(), is_fold, "{}", node.op);
+            if let (Some(words), Some(totals)) = (element.totals_words(None), element.totals(None)) {
+                assert_eq!((totals.kind(), totals.len()), (sequence::Kind::Totals, last_block(node) + 1));
+                assert_eq!(
+                    (totals.name(), words.last()),
+                    (steps::totals_root(&words), Some(&element.claimed()))
+                );
+                folds += 1;
+            }
+            let Kind::Composite { body, row_length } = &node.kind else {
+                assert!(element.row().is_none(), "{}", node.op);
+                continue;
+            };
+            let (row, words) = (element.row().expect("a row"), element.row_words().expect("a row"));
+            let roots: Vec<Digest> =
+                body.iter().zip(words).map(|(node, words)| tensor::root_of(node.dtype, words)).collect();
+            assert_eq!(row.root().expect("a name"), steps::trace_root(&roots));
+            let at = (node.len() * 2 / 3 % row_length) as usize;
+            assert_eq!(words.last().expect("a node")[at], element.claimed(), "{}", node.op);
+            rows += 1;
+        }
+    }
+    assert!(folds > 20 && rows > 5, "{folds} folds, {rows} rows");
+}
+
+#[test]
+fn a_side_is_judged_by_its_own_inputs() {
+    let [world, _] = worlds();
+    let nodes = &world.job.program.nodes;
+    let product = nodes.iter().position(|node| node.op == "linear").expect("a product");
+    let input = nodes[product].reads()[0];
+    let fault = samebit_trace::Fault::Value { step: STEP, node: input, element: 0, ulps: 1 << 22 };
+    let (honest, liar) = (world.replay(&[]), world.replay(&[fault]));
+    let [honest, liar] =
+        [&honest, &liar].map(|side| side.element(STEP, product as u32, 0).expect("an element"));
+    assert_ne!(honest.claimed(), liar.claimed(), "the lie was told before");
+    let (place, witness) = liar.witness(None, 0).expect("a piece");
+    assert_eq!(redo(&place, &witness), Ok(liar.claimed()), "and this follows from it");
+    assert_ne!(place.trace, honest.witness(None, 0).expect("a piece").0.trace);
 }
 
 /// A witness with one thing in it changed, and what that is.

@@ -3,8 +3,10 @@
 //! ```text
 //! samebit-bench product [--rounds N] [--threads 1,2] [--shape MxNxK]     our product, crate gemm, crate faer
 //! samebit-bench step JOB.yaml [THREADS [ROUNDS]]                         our training step, PyTorch's (SAMEBIT_PYTHON)
+//! samebit-bench segment JOB.yaml DIR THREADS STEPS                       hashing and storing beside a segment's steps
 //! ```
 mod product;
+mod segment;
 mod step;
 
 use std::process::ExitCode;
@@ -16,7 +18,17 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "step" => {
             step::Step::parse(rest).and_then(|step| step.run().map_err(|error| error.to_string()))
         }
-        _ => Err("hint: samebit-bench product … | samebit-bench step JOB.yaml …".to_owned()),
+        Some((command, [job, folder, threads, steps])) if command == "segment" => {
+            let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
+            let run =
+                |threads: u64, steps| segment::run(job.as_ref(), folder.as_ref(), threads as usize, steps);
+            number(threads)
+                .and_then(|threads| run(threads, number(steps)?).map_err(|error| error.to_string()))
+        }
+        _ => {
+            Err("hint: samebit-bench product … | step JOB.yaml … | segment JOB.yaml DIR THREADS STEPS"
+                .to_owned())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

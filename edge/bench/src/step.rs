@@ -20,7 +20,8 @@ pub struct Step {
     python: Option<String>,
 }
 
-type Failure = Box<dyn std::error::Error>;
+/// Whatever went wrong: this is a tool for developers.
+pub type Failure = Box<dyn std::error::Error>;
 
 impl Step {
     /// Reads `JOB [THREADS [ROUNDS]]`; the peer's Python is `SAMEBIT_PYTHON`.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::attention::attention;
 use crate::backend::{Backend, BackendError, Buffer, Kernel, View};
-use crate::digest::{PAGE_WORDS, page_digest};
+use crate::digest::{PAGE_WORDS, page_digests};
 use crate::permute::permute;
 use crate::product::{
     ColumnProductKernel, Layout, Matrix, MatrixMut, ProductKernel, Start, column_product, product,
@@ -105,9 +105,12 @@ impl Backend for Cpu {
 
     fn page_digests(&self, buffer: &Buffer, words: usize) -> Vec<[u8; 32]> {
         /// Pages that are worth a task of their own.
-        const TASK_PAGES: usize = 16;
+        const TASK_PAGES: usize = 64;
         let words = &Memory::of(buffer).words()[..words];
-        words.par_chunks(PAGE_WORDS).with_min_len(TASK_PAGES).map(page_digest).collect()
+        let mut digests = vec![[0; 32]; words.len().div_ceil(PAGE_WORDS)];
+        let tasks = words.par_chunks(TASK_PAGES * PAGE_WORDS).zip(digests.par_chunks_mut(TASK_PAGES));
+        tasks.for_each(|(words, digests)| page_digests(words, digests));
+        digests
     }
 }
 

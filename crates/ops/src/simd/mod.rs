@@ -44,6 +44,8 @@ mod avx512;
 mod environment;
 mod isa;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sha;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +57,8 @@ pub use avx512::Avx512;
 pub use environment::assert_float_environment;
 pub use isa::{Isa, Kernel};
 pub use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+pub use sha::Sha;
 
 use samebit_num::Arith;
 

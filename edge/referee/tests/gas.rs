@@ -14,18 +14,16 @@ use alloy_primitives::U256;
 use common::Random;
 use programs::*;
 use referee::Referee;
+use samebit_graph::gas::{
+    BLOCK_GAS_LIMIT as BLOCK_LIMIT, MAP_GAS_LIMIT as MAP_LIMIT,
+    ONE_TENSOR_MAP_GAS_LIMIT as ONE_TENSOR_MAP_LIMIT, PROGRAM_BLOCK_GAS_LIMIT as PROGRAM_BLOCK_LIMIT,
+};
 use samebit_graph::index::{Atom, Index, coord, element, fold};
 use samebit_graph::node::{DType, FoldKind, Input, Kind, Node, Predicate, Relation};
 use samebit_num::{Arith, Code, Recorder, RegF, functions};
 use samebit_referee::{Evm, NumProbe};
 use std::collections::BTreeMap;
 use world::{Tensor, World};
-
-const BLOCK_LIMIT: u64 = 600_000;
-const PROGRAM_BLOCK_LIMIT: u64 = 1_500_000;
-const MAP_LIMIT: u64 = 400_000;
-/// The limit of a map that reads one large tensor.
-const ONE_TENSOR_MAP_LIMIT: u64 = 250_000;
 
 /// Elements of each large tensor and nodes of the program.
 const ELEMENTS: u64 = 1 << 28;

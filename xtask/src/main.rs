@@ -82,21 +82,20 @@ fn vectors() -> Task {
     })
 }
 
-/// Runs every measurement of edge/bench.
+/// Runs every measurement of edge/bench, the training steps on one thread and on two; `rest` may give the number of rounds.
 fn bench(rest: &[&str]) -> Task {
-    let run = ["run", "--locked", "--release", "-p", "samebit-bench", "--"];
-    let rounds = rest.first().map(|rounds| ["--rounds", *rounds]);
-    let mut product = [&run[..], &["product"]].concat();
-    product.extend(rounds.iter().flatten());
-    cargo(&product)?;
+    let run = |arguments: &[&str]| {
+        cargo(&[&["run", "--locked", "--release", "-p", "samebit-bench", "--"], arguments].concat())
+    };
+    let rounds = rest.first().copied().unwrap_or("10");
+    run(&["product", "--rounds", rounds])?;
+    let folder = root().join("target/bench-segment");
     for job in jobs(&root().join("edge/bench/jobs"))? {
-        let mut step = [&run[..], &["step", &job]].concat();
-        // Threads, then rounds: the defaults of the binary stand unless rounds were given.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-        if let Some(rounds) = rest.first() {
-            step.extend([threads.as_str(), rounds]);
+        for threads in ["1", "2"] {
+            run(&["step", &job, threads, rounds])?;
+            run(&["segment", &job, &folder.to_string_lossy(), threads, "3"])?;
+            std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
-        cargo(&step)?;
     }
     Ok(())
 }

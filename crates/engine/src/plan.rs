@@ -14,6 +14,7 @@ use crate::slice::{share, sliced};
 use samebit_graph::Program;
 use samebit_graph::node::{Kind, Node, NodeId};
 use samebit_ops::Kernel;
+use samebit_ops::product::Layout;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one entry of the plan does.
@@ -113,6 +114,12 @@ pub enum PlanError {
         /// Bytes allowed.
         allowed: u64,
     },
+    /// A result would be a table.
+    #[error("node {node} is a table, and so can be no state's next value, loss or gradient norm")]
+    TableResult {
+        /// The node.
+        node: NodeId,
+    },
     /// Two states would take their next value from one node.
     #[error("states {first} and {second} end in the same node {node}")]
     SharedSink {
@@ -155,6 +162,7 @@ impl Plan {
     ) -> Result<Plan, PlanError> {
         check_sinks(program)?;
         let cut = match parts {
+            0 => return Err(PlanError::NotSliceable { parts, reason: "there is at least one" }),
             1 => vec![false; program.nodes.len()],
             _ => sliced(program, parts, table_bounds).ok_or(PlanError::NotSliceable {
                 parts,
@@ -174,6 +182,10 @@ impl Plan {
 }
 
 fn check_sinks(program: &Program) -> Result<(), PlanError> {
+    let is_table = |node: &NodeId| matches!(program.nodes[*node as usize].kind, Kind::Table(_));
+    if let Some(node) = results(program).find(is_table) {
+        return Err(PlanError::TableResult { node });
+    }
     let mut seen = BTreeMap::new();
     for (second, node) in program.sinks.iter().enumerate() {
         if let Some(first) = seen.insert(*node, second) {
@@ -239,11 +251,28 @@ impl Builder<'_> {
                 reason: "a kernel needs whole tensors",
             });
         }
+        let fits = match action {
+            Action::Kernel(Kernel::Product(p)) => {
+                is_cut(&inputs[0]) && (p.m as u64).is_multiple_of(self.parts)
+            }
+            Action::Kernel(Kernel::Attention(_)) => inputs.iter().all(is_cut),
+            _ => true,
+        };
+        if some && !fits {
+            return Err(PlanError::NotSliceable {
+                parts: self.parts,
+                reason: "a kernel needs whole tensors",
+            });
+        }
         let carries = match action {
             Action::Kernel(Kernel::Product(p)) => {
-                let rows_of = |node: NodeId| self.nodes()[node as usize].len() / p.k as u64;
-                let lies = |node, k_stride: usize| k_stride as u64 == rows_of(node);
-                inputs.iter().all(is_cut) && lies(inputs[0], p.a.k_stride) && lies(inputs[1], p.b.k_stride)
+                // The terms are the rows of both operands, and no column of one reaches into the next row.
+                let by_rows = |node: NodeId, layout: &Layout, count: usize| {
+                    let row = self.nodes()[node as usize].len() / p.k as u64;
+                    let last = layout.offset as u64 + (count as u64 - 1) * layout.row_stride as u64;
+                    layout.k_stride as u64 == row && last < row
+                };
+                inputs.iter().all(is_cut) && by_rows(inputs[0], &p.a, p.m) && by_rows(inputs[1], &p.b, p.n)
             }
             Action::Kernel(Kernel::ColumnProduct(_) | Kernel::Scatter(_)) => inputs.iter().all(is_cut),
             _ => false,

@@ -29,7 +29,7 @@ pub fn sliced(program: &Program, parts: u64, table_bounds: &[u32]) -> Option<Vec
             return None;
         }
     }
-    Some(sliced)
+    sliced.contains(&true).then_some(sliced)
 }
 
 /// The greatest word that an integer node can hold, as far as copying from tables shows it.
@@ -64,7 +64,7 @@ fn is_batch_source(nodes: &[Node], node: &Node) -> bool {
 /// body reads what its row's sequence owns: the engine only knows composites for which that was proved when they were written.
 fn is_local(nodes: &[Node], node: &Node, parts: u64, sliced: &[bool], bounds: &[u32]) -> bool {
     if matches!(node.kind, Kind::Composite { .. }) {
-        return true;
+        return node.reads().iter().all(|read| sliced[*read as usize]);
     }
     if matches!(&node.kind, Kind::Fold(fold) if fold.predicate.is_some()) {
         return false;

@@ -1,6 +1,6 @@
 //! Faults injected on purpose: lies for tests and demonstrations.
 
-use crate::{Job, TraceError};
+use crate::{Job, TraceError, table};
 use samebit_commit::DType;
 use std::fmt;
 use std::str::FromStr;
@@ -93,14 +93,30 @@ impl Fault {
         }
     }
 
+    /// The table of which a row is changed.
+    pub(crate) fn table(&self) -> Option<&'static str> {
+        match self {
+            Fault::Row { .. } => Some(table::ORDER),
+            Fault::Rate { .. } => Some(table::SCHEDULE),
+            _ => None,
+        }
+    }
+
     /// Checks that the job has the step, node and element.
     ///
     /// # Errors
     /// [`TraceError::FaultRange`] with the range.
     pub fn check(&self, job: &Job) -> Result<(), TraceError> {
         let out = |reason: String| Err(TraceError::FaultRange { fault: self.to_string(), reason });
-        if self.step() >= job.spec.steps {
-            return out(format!("the job has steps 0 to {}", job.spec.steps - 1));
+        let steps = job.spec.steps;
+        if self.step() >= steps {
+            return out(format!("the job has steps 0 to {}", steps.saturating_sub(1)));
+        }
+        if let Some(name) = self.table() {
+            let shape = job.table(name).map(|index| job.program.tables[index].shape.as_slice());
+            if !matches!(shape, Some([rows, _, ..]) if self.step() < *rows) {
+                return out(format!("the program has no table {name:?} with a row for the step"));
+            }
         }
         let Fault::Value { node, element, .. } = self else { return Ok(()) };
         match job.program.nodes.get(*node as usize) {

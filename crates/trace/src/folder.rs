@@ -10,7 +10,7 @@
 
 use crate::receipt::{Receipt, RunRecord};
 use crate::{Job, Runner, TraceError};
-use samebit_commit::{Canonical, tensor};
+use samebit_commit::{Canonical, DType, tensor};
 use samebit_graph::{Program, Spec};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -150,6 +150,7 @@ impl Folder {
         let mut file = BufReader::with_capacity(PIECE_WORDS * 4, file);
         for (index, state) in program.states.iter().enumerate() {
             let words = read_words(&mut file, state.len() as usize).map_err(TraceError::file(&path))?;
+            check_words(&path, state.dtype, &words)?;
             each(index, words)?;
         }
         Ok(())
@@ -212,10 +213,17 @@ impl Folder {
         let program = Program::from_bytes(&bytes).map_err(|error| TraceError::malformed(&path, error))?;
         program.check().map_err(|error| TraceError::malformed(&path, error))?;
         expect("program.bin", program.digest(), receipt.program)?;
+        if receipt.tables.len() != program.tables.len() {
+            return Err(TraceError::malformed(
+                self.file("receipt.json"),
+                "it names other tables than the program",
+            ));
+        }
         let mut tables = Vec::new();
         let mut roots = Vec::new();
         for table in &program.tables {
             let words = self.read_table(&table.name, table.len() as usize)?;
+            check_words(&self.table_path(&table.name), table.dtype, &words)?;
             let root = tensor::root_of(table.dtype, &words);
             let expected = receipt.tables.get(&table.name).copied().unwrap_or(samebit_commit::Digest::ZERO);
             expect(&format!("table {}", table.name), root, expected)?;
@@ -242,6 +250,15 @@ impl Folder {
             return Err(TraceError::malformed(&path, format!("{found} bytes instead of {}", len * 4)));
         }
         read_words(&mut file, len).map_err(TraceError::file(&path))
+    }
+}
+
+/// Floats in a tensor have one NaN; bytes with another are no tensor's.
+fn check_words(path: &Path, dtype: DType, words: &[u32]) -> Result<(), TraceError> {
+    let is_foreign = |word: &u32| samebit_num::canonical(*word) != *word;
+    match dtype == DType::F32 && words.iter().any(is_foreign) {
+        true => Err(TraceError::malformed(path, "it holds a NaN that is not 0x7fc00000")),
+        false => Ok(()),
     }
 }
 

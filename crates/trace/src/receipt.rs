@@ -2,12 +2,16 @@
 
 use crate::{Job, TraceError};
 use samebit_commit::{Digest, steps};
+use samebit_graph::limits::STEP_LIMIT;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The receipt's format.
 pub const SCHEMA: u32 = 1;
+
+/// The arithmetic of products of this version.
+const PROFILE: &str = "f32";
 
 /// What a run computed, step by step of its segments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,9 +208,21 @@ impl Receipt {
         } else if receipt.run != steps::run_root(&receipt.state_roots()) {
             Some("the receipt's run root does not follow from its segments".to_owned())
         } else {
-            receipt.disorder()
+            receipt.absurdity().or_else(|| receipt.disorder())
         };
         wrong.map_or(Ok(receipt), |reason| Err(TraceError::malformed(path, reason)))
+    }
+
+    /// What no job that this version runs can say.
+    fn absurdity(&self) -> Option<String> {
+        if self.steps == 0 || self.steps > STEP_LIMIT || self.segment_steps == 0 {
+            return Some(format!("{} steps in segments of {} are no job's", self.steps, self.segment_steps));
+        }
+        if self.profile != PROFILE {
+            return Some(format!("profile {:?}; hint: this version knows {PROFILE:?}", self.profile));
+        }
+        let tokens = self.tables.get(crate::job::table::TOKENS).copied().unwrap_or(Digest::ZERO);
+        (self.data != tokens).then(|| "the receipt's data is not its table of tokens".to_owned())
     }
 
     /// What is wrong with the segments: each has the job's steps, only a divergence may cut the last one short.
@@ -223,6 +239,13 @@ impl Receipt {
                 return Some(format!("segment {index} of the receipt is out of order"));
             }
             end = stop;
+        }
+        if let Ending::DivergedAt(step) = self.ending
+            && step.checked_add(1) != Some(end)
+        {
+            return Some(format!(
+                "the receipt calls the run diverged at step {step}, but it ends before step {end}"
+            ));
         }
         if self.ending == Ending::Finished && end != self.steps {
             return Some(format!("the receipt calls the run finished after step {end} of {}", self.steps));

@@ -2,7 +2,7 @@
 
 use crate::TraceError;
 use crate::fault::{Fault, moved};
-use crate::job::{Job, entries, state_root_of, table};
+use crate::job::{Job, entries, state_root_of};
 use samebit_commit::{Digest, state::Entry, tensor};
 use samebit_engine::{Engine, Outcome, Settings, Watch};
 use samebit_graph::node::{DType, Kind, NodeId};
@@ -206,11 +206,7 @@ impl Runner {
 
 /// The table that a fault changes, with its changed words.
 fn wrong_table(job: &Job, fault: &Fault) -> Option<(usize, Vec<u32>)> {
-    let (name, step) = match fault {
-        Fault::Row { step } => (table::ORDER, *step as usize),
-        Fault::Rate { step, .. } => (table::SCHEDULE, *step as usize),
-        _ => return None,
-    };
+    let (name, step) = (fault.table()?, fault.step() as usize);
     let index = job.table(name)?;
     let width = job.program.tables[index].shape[1..].iter().product::<u64>() as usize;
     let mut words = job.tables[index].clone();
@@ -220,8 +216,8 @@ fn wrong_table(job: &Job, fault: &Fault) -> Option<(usize, Vec<u32>)> {
             row[0] = samebit_num::canonical((f32::from_bits(row[0]) * factor).to_bits())
         }
         _ => {
-            let count = job.tables[index].iter().max().map_or(1, |last| last + 1);
-            row.iter_mut().for_each(|held| *held = (*held + 1) % count);
+            let count = job.tables[index].iter().max().map_or(1, |last| last.saturating_add(1));
+            row.iter_mut().for_each(|held| *held = held.wrapping_add(1) % count);
         }
     }
     Some((index, words))

@@ -47,9 +47,22 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
     let mut session =
         Session { folder, receipt, screen, keep: arguments.keep, tokens: prepared.tokens_per_step };
     session.folder.load_state(session.receipt.steps_run(), &mut runner)?;
+    check_start(&session, &runner)?;
     session.execute(&mut runner)?;
     session.finish(&runner, &prepared)?;
     session.report(arguments)
+}
+
+/// The state that the run goes on from is the one in its receipt.
+fn check_start(session: &Session<'_>, runner: &Runner) -> Result<(), Failure> {
+    let (claimed, found) = (session.receipt.final_state, runner.state_root());
+    if claimed == found {
+        return Ok(());
+    }
+    let step = session.receipt.steps_run();
+    Err(Failure::input(format!(
+        "the state before step {step} has root {found}, but the receipt says {claimed}\nhint: the stored state was changed; run the job again in another directory"
+    )))
 }
 
 /// Reads what a job names and builds its program.

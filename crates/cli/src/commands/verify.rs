@@ -264,8 +264,13 @@ fn tokens_per_step(job: &Job) -> u64 {
 fn check_weights(folder: &Folder, receipt: &Receipt, job: &Job) -> Result<(), Stop> {
     let step = receipt.steps_run();
     let Some(claimed) = receipt.weights else {
-        // A run that was stopped between its last state and its weights is whole once it is resumed.
-        return Ok(());
+        // A run that was stopped between its last state and its weights is whole once it is resumed; until then its weights are nobody's.
+        if !folder.file(files::WEIGHTS).exists() {
+            return Ok(());
+        }
+        let message = "model.safetensors is there, but the receipt does not name it".to_owned();
+        let file = Some(files::WEIGHTS.to_owned());
+        return Err(Finding { kind: "file", file, message, ..Finding::default() }.into());
     };
     if receipt.ending != Ending::Finished {
         let message = "the receipt names weights, but the run is not finished".to_owned();

@@ -61,7 +61,10 @@ pub fn through_permutations(
 fn step_through(nodes: &[Node], read: &Affine, coord_extents: &[u64], fold_extent: u64) -> Option<Affine> {
     let node = &nodes[read.node as usize];
     let (source, source_strides) = permutation(node)?;
-    if read.constant != 0 {
+    // A permutation that reads beyond the end of its source holds zeros there, which the source has not.
+    let reach: u64 =
+        node.shape.iter().zip(&source_strides).map(|(extent, stride)| (extent - 1) * stride).sum();
+    if read.constant != 0 || reach >= nodes[source as usize].len() {
         return None;
     }
     let mut through = Affine { node: source, constant: 0, coords: vec![0; read.coords.len()], fold: 0 };

@@ -76,6 +76,10 @@ impl Composite {
     fn of(nodes: &[Node], id: NodeId, opaque: &BTreeSet<NodeId>) -> Option<Composite> {
         let (operator, part, mut operands) = Operator::recognize(&nodes[id as usize])?;
         let Operator { time, heads, key_heads, head_size, .. } = operator;
+        let rows = nodes[id as usize].shape[0];
+        if !rows.is_multiple_of(time) || !has_sizes(nodes, &operator, part, &operands, rows) {
+            return None;
+        }
         let of_keys = [time * key_heads * head_size, head_size, 1, key_heads * head_size];
         let of_queries =
             [time * heads * head_size, operator.group() * head_size, 1, head_size, heads * head_size];
@@ -86,11 +90,40 @@ impl Composite {
             AttentionPart::Output | AttentionPart::Query => &of_keys,
             AttentionPart::Key | AttentionPart::Value => &of_queries,
         };
-        let (source, found) = permutation(&nodes[operands.columns as usize])?;
-        if found != strides || opaque.contains(&operands.columns) {
+        let key_shape = [rows / time, key_heads, head_size, time];
+        let query_shape = [rows / time, key_heads, head_size, operator.group(), time];
+        let shape: &[u64] = if strides.len() == key_shape.len() { &key_shape } else { &query_shape };
+        let columns = &nodes[operands.columns as usize];
+        let (source, found) = permutation(columns)?;
+        let is_whole = columns.shape == shape && nodes[source as usize].len() == columns.len();
+        if found != strides || !is_whole || opaque.contains(&operands.columns) {
             return None;
         }
         operands.columns = source;
         Some(Composite { operator, part, operands })
+    }
+}
+
+/// Whether the tensors that a part reads are as large as its rows need: a smaller one would be read beyond its end, as zeros.
+fn has_sizes(
+    nodes: &[Node],
+    operator: &Operator,
+    part: AttentionPart,
+    operands: &AttentionOperands,
+    rows: u64,
+) -> bool {
+    let Operator { heads, key_heads, head_size, .. } = *operator;
+    let is = |node: NodeId, len: u64| nodes[node as usize].len() == len;
+    let (queries, keys, scalars) = (rows * heads * head_size, rows * key_heads * head_size, rows * heads);
+    let AttentionOperands { q, k, v, m, l, d, gradient, .. } = *operands;
+    let scores = is(q, queries) && is(k, keys);
+    let sums = || is(m, scalars) && is(l, scalars);
+    match part {
+        AttentionPart::Maximum => scores,
+        AttentionPart::Sum => scores && is(m, scalars),
+        AttentionPart::Output | AttentionPart::Value => scores && sums(),
+        AttentionPart::Query | AttentionPart::Key => {
+            scores && sums() && is(d, scalars) && is(v, keys) && is(gradient, queries)
+        }
     }
 }

@@ -23,7 +23,7 @@ pub struct Simple {
 /// The kernel for a node, if one fits it. `may` says which nodes may be looked through: permutations, constants.
 pub fn simple(nodes: &[Node], id: NodeId, may: &dyn Fn(NodeId) -> bool) -> Option<Simple> {
     let node = &nodes[id as usize];
-    match &node.kind {
+    let found = match &node.kind {
         Kind::Map { .. } => permute(node),
         Kind::Fold(fold) => match fold.kind {
             FoldKind::Product if fold.predicate.is_none() => product(nodes, node, fold, may),
@@ -31,6 +31,30 @@ pub fn simple(nodes: &[Node], id: NodeId, may: &dyn Fn(NodeId) -> bool) -> Optio
             _ => None,
         },
         _ => None,
+    };
+    // A read beyond the end is the word 0 by definition, which no kernel here knows.
+    found.filter(|simple| reads_inside(nodes, simple))
+}
+
+/// Whether a kernel reads only elements that its operands have.
+fn reads_inside(nodes: &[Node], simple: &Simple) -> bool {
+    let len = |input: usize| nodes[simple.inputs[input] as usize].len();
+    let last = |extents: &[(usize, usize)]| -> u64 {
+        extents.iter().map(|(extent, stride)| (*extent as u64 - 1).saturating_mul(*stride as u64)).sum()
+    };
+    let layout = |layout: &Layout, rows: usize, terms: usize| {
+        layout.offset as u64 + last(&[(rows, layout.row_stride), (terms, layout.k_stride)])
+    };
+    match &simple.kernel {
+        Kernel::Product(p) => layout(&p.a, p.m, p.k) < len(0) && layout(&p.b, p.n, p.k) < len(1),
+        Kernel::ColumnProduct(c) => {
+            (0..simple.inputs.len()).all(|input| len(input) == c.rows as u64 * c.columns as u64)
+        }
+        Kernel::Scatter(s) => len(0) == s.rows as u64 && len(1) == s.rows as u64 * s.columns as u64,
+        Kernel::Permute(p) => {
+            last(&p.shape.iter().copied().zip(p.strides.iter().copied()).collect::<Vec<_>>()) < len(0)
+        }
+        _ => true,
     }
 }
 
@@ -133,7 +157,8 @@ fn is_one(nodes: &[Node], read: &Affine) -> bool {
 fn scatter(nodes: &[Node], node: &Node, fold: &Fold, may: &dyn Fn(NodeId) -> bool) -> Option<Simple> {
     let [count, columns] = node.shape[..] else { return None };
     let keys = scatter_keys(fold)?;
-    let read = affine(fold.inputs.first()?, 2)?;
+    let [input] = fold.inputs.as_slice() else { return None };
+    let read = affine(input, 2)?;
     let read = through_permutations(nodes, read, &node.shape, fold.extent, may);
     let by_rows = read.constant == 0 && read.coords == [0, 1] && read.fold == columns;
     if !by_rows || !fold.code.instrs().is_empty() || nodes[keys as usize].len() != fold.extent {

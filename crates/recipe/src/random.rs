@@ -10,3 +10,5 @@ pub const WEIGHT_STREAM: u32 = 0x8000_0000;
 pub const ORDER_STREAM: u32 = 0xc000_0000;
 /// Stream of the draws of text generation.
 pub const GENERATION_STREAM: u32 = 0xc000_0001;
+/// The segments that a verification re-executes: (seed, stream, 0, segment).
+pub const SAMPLE_STREAM: u32 = 0xc000_0002;

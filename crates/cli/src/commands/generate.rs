@@ -11,14 +11,13 @@ use samebit_engine::Engine;
 use samebit_graph::batch::TOKENS;
 use samebit_num::philox::Stream;
 use samebit_num::{Native, functions};
+use samebit_recipe::random::GENERATION_STREAM;
 use samebit_recipe::{Forward, ModelConfig, Tokenizer, load_model};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The stream of a draw's random numbers.
-const DRAW_STREAM: u32 = 0x6765_6e65;
 /// The shortest forward program; longer ones double.
 const LEAST_TIME: usize = 32;
 
@@ -169,7 +168,7 @@ fn choose(logits: &[f32], temperature: f32, seed: u64, at: u32) -> u32 {
     let weights: Vec<f64> =
         logits.iter().map(weight).map(|weight| if weight.is_nan() { 0.0 } else { weight }).collect();
     let total = weights.iter().fold(0.0, |sum, weight| sum + weight);
-    let mut left = f64::from(Stream { seed, stream: DRAW_STREAM, step: at }.uniform(0)) * total;
+    let mut left = f64::from(Stream { seed, stream: GENERATION_STREAM, step: at }.uniform(0)) * total;
     for (token, weight) in weights.iter().enumerate() {
         if left < *weight {
             return token as u32;

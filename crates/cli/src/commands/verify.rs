@@ -9,6 +9,7 @@ use crate::progress::{Progress, spin};
 use crate::screen::Screen;
 use samebit_commit::Digest;
 use samebit_num::philox::Stream;
+use samebit_recipe::random::SAMPLE_STREAM;
 use samebit_recipe::{ModelConfig, save_model};
 use samebit_trace::{Ending, Folder, Job, Receipt, Selection, TraceError};
 use serde::Serialize;
@@ -17,8 +18,6 @@ use std::path::Path;
 
 /// The share of segments that is re-executed if nothing is said.
 const DEFAULT_SAMPLE: f64 = 0.1;
-/// The stream of the sample's random numbers.
-const SAMPLE_STREAM: u32 = 0x7665_7269;
 
 /// What is wrong with a run.
 #[derive(Debug, Default, Serialize)]

@@ -44,6 +44,10 @@ pub fn drive(
 ) -> Result<Ending, TraceError> {
     let job = runner.job().clone();
     let mut log = Log::open(folder, receipt.steps_run())?;
+    if keep == Keep::Last {
+        // A crash may have come between a receipt and the removal of the state before it.
+        folder.keep_only(receipt.steps_run())?;
+    }
     while receipt.ending == Ending::Running && receipt.steps_run() < job.spec.steps {
         let started = std::time::Instant::now();
         let segment = receipt.steps_run()..(receipt.steps_run() + job.spec.segment_steps).min(job.spec.steps);
@@ -78,7 +82,7 @@ pub fn drive(
         receipt.seal();
         folder.write_receipt(receipt)?;
         if keep == Keep::Last {
-            folder.remove_state(start)?;
+            folder.keep_only(end)?;
         }
     }
     Ok(receipt.ending.clone())

@@ -105,24 +105,27 @@ impl Folder {
         })
     }
 
-    /// Removes a state; the first one is never removed.
+    /// Removes every state but the first one and the one before `step`.
     ///
     /// # Errors
     /// A file that cannot be removed.
-    pub fn remove_state(&self, step: u64) -> Result<(), TraceError> {
-        let path = self.state_path(step);
-        if step == 0 || !path.exists() {
-            return Ok(());
-        }
-        fs::remove_file(&path).map_err(TraceError::file(path))
+    pub fn keep_only(&self, step: u64) -> Result<(), TraceError> {
+        let others = self.stored_states().into_iter().filter(|at| ![0, step].contains(at));
+        others
+            .map(|at| self.state_path(at))
+            .try_for_each(|path| fs::remove_file(&path).map_err(TraceError::file(path)))
+    }
+
+    /// The steps before which a state is stored, in no order.
+    fn stored_states(&self) -> Vec<u64> {
+        let Ok(names) = fs::read_dir(self.path.join("states")) else { return Vec::new() };
+        let step = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".bin")?.parse().ok();
+        names.filter_map(|entry| step(entry.ok()?)).collect()
     }
 
     /// The latest stored state that is not after `step`.
     pub fn stored_state(&self, step: u64) -> Option<u64> {
-        let names = fs::read_dir(self.path.join("states")).ok()?;
-        let stored = names
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".bin")?.parse::<u64>().ok());
-        stored.filter(|at| *at <= step).max()
+        self.stored_states().into_iter().filter(|at| *at <= step).max()
     }
 
     /// Reads a state, tensor by tensor.

@@ -271,21 +271,7 @@ impl StoredState<'_> {
 }
 
 impl Sequence for StoredState<'_> {
-    fn kind(&self) -> Kind {
-        self.leaves.kind()
-    }
-
-    fn len(&self) -> u64 {
-        self.leaves.len()
-    }
-
-    fn root(&self) -> Result<Digest, SequenceError> {
-        self.leaves.root()
-    }
-
-    fn node(&self, level: u32, index: u64) -> Result<Digest, SequenceError> {
-        self.leaves.node(level, index)
-    }
+    samebit_commit::named_by_leaves!(leaves);
 
     fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
         SequenceError::check_range(self.kind(), self.len(), 0, leaf)?;

@@ -3,6 +3,28 @@
 use super::{Kind, Sequence, SequenceError};
 use crate::{Digest, Tree, state, steps, tensor};
 
+/// In an `impl Sequence`: all but the way down is that of the [`Leaves`] in this field.
+#[macro_export]
+macro_rules! named_by_leaves {
+    ($leaves:ident) => {
+        fn kind(&self) -> $crate::Kind {
+            $crate::Sequence::kind(&self.$leaves)
+        }
+
+        fn len(&self) -> u64 {
+            $crate::Sequence::len(&self.$leaves)
+        }
+
+        fn root(&self) -> Result<$crate::Digest, $crate::SequenceError> {
+            $crate::Sequence::root(&self.$leaves)
+        }
+
+        fn node(&self, level: u32, index: u64) -> Result<$crate::Digest, $crate::SequenceError> {
+            $crate::Sequence::node(&self.$leaves, level, index)
+        }
+    };
+}
+
 /// The base of most sequences: leaves in memory with their tree, and no way down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaves {

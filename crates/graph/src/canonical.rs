@@ -2,8 +2,11 @@
 //! (docs/spec/commitment.md §5).
 //!
 //! ```text
-//! program digest = hash( 0x07 ‖ version ‖ states root ‖ tables root ‖ nodes root ‖ sinks ‖ loss ‖ grad_norm )
+//! program digest = hash( 0x07 ‖ version ‖ states root ‖ tables root ‖ nodes root ‖ sinks root ‖ loss ‖ grad_norm )
+//!                                                              │             └ list of total(sink)
 //!                                                              └ list of hash( 0x05 ‖ node )
+//! spec digest    = hash( 0x0a ‖ program ‖ initial state ‖ tables root ‖ steps ‖ segment steps ‖ profile )
+//!                                                         └ list of the tables' roots
 //! ```
 //!
 //! A scalar program's bytes do not repeat the types of its inputs: they follow from the nodes that the inputs read. So a
@@ -16,11 +19,14 @@ use crate::limits::{
 };
 use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};
 use crate::program::{Declaration, Program, Spec};
-use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder, Tag, Tree, hash};
+use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder, Tag, Tree, hash, steps};
 use samebit_num::{Code, INSTRUCTION_BYTES, RegType};
 
 /// The version of the canonical form and of the meaning of programs.
 pub const PROGRAM_VERSION: u32 = 1;
+
+/// Bytes of a program's header.
+pub const PROGRAM_HEADER_BYTES: usize = 4 + 4 * 32 + 2 * 4;
 
 /// The dtypes that a decoder knows: of the outer nodes, and of the body's earlier nodes.
 #[derive(Clone, Copy)]
@@ -338,7 +344,9 @@ impl Canonical for Program {
         encoder.list(&self.states, |encoder, state| state.encode(encoder));
         encoder.list(&self.tables, |encoder, table| table.encode(encoder));
         encoder.list(&self.nodes, |encoder, node| node.encode(encoder));
-        self.encode_roots(encoder);
+        encoder.list(&self.sinks, |encoder, sink| encoder.u32(*sink));
+        encoder.u32(self.loss);
+        encoder.u32(self.grad_norm);
     }
 
     /// Reads a program; it is well formed, and legal once [`Program::check`] has said so.
@@ -361,12 +369,6 @@ impl Canonical for Program {
 }
 
 impl Program {
-    fn encode_roots(&self, encoder: &mut Encoder) {
-        encoder.list(&self.sinks, |encoder, sink| encoder.u32(*sink));
-        encoder.u32(self.loss);
-        encoder.u32(self.grad_norm);
-    }
-
     /// The tree over the nodes; it opens one node's wiring.
     pub fn node_tree(&self) -> Tree {
         Tree::new(self.nodes.iter().map(Node::digest).collect())
@@ -382,14 +384,20 @@ impl Program {
         Tree::new(self.tables.iter().map(Declaration::digest).collect())
     }
 
-    /// The preimage of the program's digest, after the tag: what opens the lists' roots.
+    /// The tree over the sinks; leaf i is the node of state i.
+    pub fn sink_tree(&self) -> Tree {
+        Tree::new(self.sinks.iter().copied().map(steps::total).collect())
+    }
+
+    /// The preimage of the program's digest, after the tag, of [`PROGRAM_HEADER_BYTES`]: what opens the lists' roots.
     pub fn header(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
         encoder.u32(PROGRAM_VERSION);
-        for tree in [self.state_tree(), self.table_tree(), self.node_tree()] {
+        for tree in [self.state_tree(), self.table_tree(), self.node_tree(), self.sink_tree()] {
             tree.root().encode(&mut encoder);
         }
-        self.encode_roots(&mut encoder);
+        encoder.u32(self.loss);
+        encoder.u32(self.grad_norm);
         encoder.into_bytes()
     }
 
@@ -426,8 +434,25 @@ impl Canonical for Spec {
 }
 
 impl Spec {
+    /// The tree over the tables' roots.
+    pub fn table_tree(&self) -> Tree {
+        Tree::new(self.tables.clone())
+    }
+
+    /// The preimage of the Spec's digest, after the tag.
+    pub fn header(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        for root in [self.program, self.initial_state, self.table_tree().root()] {
+            root.encode(&mut encoder);
+        }
+        encoder.u64(self.steps);
+        encoder.u64(self.segment_steps);
+        encoder.string(&self.profile);
+        encoder.into_bytes()
+    }
+
     /// The job's name.
     pub fn digest(&self) -> Digest {
-        hash(Tag::Spec, &[&self.to_bytes()])
+        hash(Tag::Spec, &[&self.header()])
     }
 }

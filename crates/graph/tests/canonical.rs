@@ -1,7 +1,8 @@
 //! Canonical bytes: one encoding, hostile bytes refused, one node opened against the program's digest.
 
 use proptest::prelude::*;
-use samebit_commit::{Canonical, Decoder, Digest, Tag, hash};
+use samebit_commit::{Canonical, Decoder, Digest, Tag, hash, steps};
+use samebit_graph::canonical::PROGRAM_HEADER_BYTES;
 use samebit_graph::fixtures::{self, Dims};
 use samebit_graph::index::{Atom, coord, element, fold, row, step};
 use samebit_graph::node::Predicate;
@@ -83,6 +84,13 @@ fn one_node_is_opened_against_the_digest() {
     // Version, then the roots of states and tables, then that of the nodes.
     let root = Digest(header[4 + 64..4 + 96].try_into().expect("32 bytes"));
     let dtypes: Vec<DType> = program.nodes.iter().map(|node| node.dtype).collect();
+    let sinks = Digest(header[4 + 96..4 + 128].try_into().expect("32 bytes"));
+    assert_eq!(header.len(), PROGRAM_HEADER_BYTES);
+    for (state, sink) in program.sinks.iter().enumerate().step_by(5) {
+        let opening = program.sink_tree().open(state as u64).expect("it is inside");
+        let count = program.states.len() as u64;
+        assert_eq!(opening.verify(sinks, count, state as u64, steps::total(*sink)), Ok(()));
+    }
     for (id, node) in program.nodes.iter().enumerate().step_by(7) {
         let opening = tree.open(id as u64).expect("it is inside");
         let count = program.nodes.len() as u64;
@@ -139,6 +147,9 @@ fn specs_round_trip_and_name_every_field() {
         change(&mut changed);
         assert_ne!(changed.digest(), spec.digest());
     }
+    // Program, state and tables root; the counts; the profile.
+    assert_eq!(spec.header().len(), 3 * 32 + 2 * 8 + 2 + 3);
+    assert_eq!(spec.header()[64..96], spec.table_tree().root().0);
     let stopped = Spec { segment_steps: 0, ..spec };
     assert!(Spec::from_bytes(&stopped.to_bytes()).is_err());
 }

@@ -1,13 +1,20 @@
 //! Running cargo.
 
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 /// Runs cargo in the workspace's root and shows what it says.
 pub fn cargo(arguments: &[&str]) -> Result<(), String> {
+    cargo_with(&[], arguments)
+}
+
+/// The same with variables of the environment.
+pub fn cargo_with(variables: &[(&str, &OsStr)], arguments: &[&str]) -> Result<(), String> {
     let text = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {text}");
-    let status = Command::new(program()).args(arguments).current_dir(crate::root()).status();
-    match status {
+    let mut command = Command::new(program());
+    command.args(arguments).envs(variables.iter().copied()).current_dir(crate::root());
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{text}` ended with {status}")),
         Err(error) => Err(format!("`{text}`: {error}")),

@@ -1,7 +1,8 @@
-//! What developers run: `cargo xtask test|tidy|vectors|bench|deny`. One command runs here exactly what runs on the build machine.
+//! What developers run: `cargo xtask test|tidy|vectors|ptx|bench|deny`. One command runs here exactly what runs on the build machine.
 
 mod command;
 mod layers;
+mod ptx;
 mod text;
 mod tidy;
 
@@ -13,6 +14,7 @@ const HELP: &str = "\
 cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds the sweeps over all 2^32 inputs
 cargo xtask tidy            the structure of the code
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
+cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["test", "--slow"] => test(true),
         ["tidy"] => tidy::tidy(&root()),
         ["vectors"] => vectors(),
+        ["ptx"] => ptx::ptx(&root()),
         ["bench", rest @ ..] => bench(rest),
         ["deny"] => deny(),
         _ => Err(format!("unknown task `{}`\n{HELP}", words.join(" "))),
@@ -56,7 +59,18 @@ fn test(slow: bool) -> Task {
     } else {
         cargo(&["test", "--locked", "--no-fail-fast"])?;
     }
-    cargo(&["test", "--locked", "--no-fail-fast", "-p", "xtask", "-p", "samebit-referee"])?;
+    cargo(&[
+        "test",
+        "--locked",
+        "--no-fail-fast",
+        "-p",
+        "xtask",
+        "-p",
+        "samebit-referee",
+        "-p",
+        "samebit-cuda",
+    ])?;
+    ptx::ptx_if_reachable(&root())?;
     if slow {
         cargo(&[
             "test",

@@ -1,0 +1,78 @@
+//! The text of kernels: the fixed ones of `kernels/`, and what is generated from scalar programs.
+
+use std::borrow::Cow;
+
+/// A text that a compiler makes a module of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What it is called in messages and files.
+    pub name: String,
+    /// The text.
+    pub text: Cow<'static, str>,
+    /// The kernels in it.
+    pub kernels: Vec<Cow<'static, str>>,
+    /// Whether only one architecture has its instructions.
+    pub only: Option<Arch>,
+}
+
+/// An architecture that kernels are compiled for: `sm_75` and so on, by its number with the suffix of its own features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arch(pub &'static str);
+
+/// Every architecture that a change must compile for: Turing, Ampere, Ada, Hopper, Blackwell.
+pub const ARCHITECTURES: [Arch; 7] =
+    [Arch("75"), Arch("80"), Arch("86"), Arch("89"), Arch("90a"), Arch("100"), Arch("120")];
+
+/// What sources include, by name.
+pub const HEADERS: [(&str, &str); 2] =
+    [("machine.h", include_str!("../kernels/machine.h")), ("device.h", include_str!("../kernels/device.h"))];
+
+/// What the emulator adds to [`HEADERS`].
+pub const EMULATOR_HEADER: (&str, &str) = ("emulator.h", include_str!("../host/emulator.h"));
+
+impl Source {
+    /// A fixed source.
+    fn fixed(name: &str, text: &'static str, kernels: &[&'static str]) -> Self {
+        let kernels = kernels.iter().map(|&kernel| Cow::Borrowed(kernel)).collect();
+        Self { name: name.to_owned(), text: Cow::Borrowed(text), kernels, only: None }
+    }
+
+    /// A generated source of one kernel.
+    pub fn generated(name: &str, text: String, kernel: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: Cow::Owned(text),
+            kernels: vec![Cow::Borrowed(kernel)],
+            only: None,
+        }
+    }
+
+    /// A fixed text with the definitions of macros before it.
+    fn defined(name: String, text: &str, definitions: &[(&str, u64)], kernels: &[&'static str]) -> Self {
+        let lines: String =
+            definitions.iter().map(|(macro_name, value)| format!("#define {macro_name} {value}\n")).collect();
+        let kernels = kernels.iter().map(|&kernel| Cow::Borrowed(kernel)).collect();
+        Self { name, text: Cow::Owned(lines + text), kernels, only: None }
+    }
+}
+
+/// Ordered products, and the joining of totals.
+pub fn product() -> Source {
+    let kernels = ["product", "column_chains", "join_totals", "join_one"];
+    Source::fixed("product", include_str!("../kernels/product.cu"), &kernels)
+}
+
+/// Permutations and scattered sums.
+pub fn moves() -> Source {
+    Source::fixed("moves", include_str!("../kernels/moves.cu"), &["permute", "clear", "scatter"])
+}
+
+/// Page digests and tree levels.
+pub fn sha256() -> Source {
+    Source::fixed("sha256", include_str!("../kernels/sha256.cu"), &["page_digests", "tree_level"])
+}
+
+/// The fixed sources, one of each kind that is made for a size.
+pub fn all() -> Vec<Source> {
+    vec![product(), moves(), sha256()]
+}

@@ -59,11 +59,15 @@ pub enum Tag {
     Receipt = 0x0c,
     /// A file's bytes.
     File = 0x0d,
+    /// What a dispute is about.
+    Question = 0x0e,
+    /// Where the game of a dispute is; the lanes of a fold's block.
+    Position = 0x0f,
 }
 
 impl Tag {
     /// Every tag, in the order of its byte.
-    pub const ALL: [Tag; 14] = [
+    pub const ALL: [Tag; 16] = [
         Tag::Page,
         Tag::Inner,
         Tag::List,
@@ -78,6 +82,8 @@ impl Tag {
         Tag::Segment,
         Tag::Receipt,
         Tag::File,
+        Tag::Question,
+        Tag::Position,
     ];
 }
 

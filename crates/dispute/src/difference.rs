@@ -12,6 +12,24 @@ pub enum Side {
     B,
 }
 
+impl Side {
+    /// Both, in order.
+    pub const BOTH: [Side; 2] = [Side::A, Side::B];
+
+    /// Its place in a pair.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The other one.
+    pub const fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
 impl fmt::Display for Side {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {

@@ -24,7 +24,32 @@
 #![deny(clippy::float_arithmetic)]
 
 mod difference;
+mod dispute;
+mod ids;
+pub mod limits;
+mod message;
+mod moves;
+mod planted;
+mod position;
+mod question;
+mod referee;
+mod refusal;
 mod search;
+mod story;
+mod transition;
+mod words;
 
 pub use difference::{Broken, Difference, Fault, Finding, Path, Place, SearchError, Side, SideError};
+pub use dispute::{Claim, Dispute};
+pub use ids::{Amount, ClaimId, GameId, Owner, QuestionId, Seconds};
+pub use message::{ClaimStatus, Event, Message, Opened, QuestionStatus};
+pub use moves::{Before, Choice, Commitment, Descent, Head, Move, Parts};
+#[cfg(feature = "planted")]
+pub use planted::{Bug, plant};
+pub use position::{Position, Stage};
+pub use question::{Header, Question};
+pub use referee::{Case, JudgeKind, Kept, Referee, RefereeError, Structure, Truth, Verdict};
+pub use refusal::{Mismatch, Refusal};
 pub use search::{DEPTH_LIMIT, Width, first_difference};
+pub use story::{Evidence, Inside, Output, Story};
+pub use words::{lanes_digest, number, word_of};

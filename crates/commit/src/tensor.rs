@@ -121,6 +121,21 @@ pub fn root_of_pages(dtype: DType, count: u64, pages: &[Digest]) -> Digest {
     root(dtype, count, merkle::top(pages))
 }
 
+/// The root of a tensor from the digests of its pages, by a function that gives the nodes above many pairs
+/// ([`merkle::top_by`]).
+///
+/// # Panics
+/// If there are not as many pages as `count` elements fill.
+pub fn root_of_pages_by(
+    dtype: DType,
+    count: u64,
+    pages: &[[u8; 32]],
+    raise: impl Fn(&[[u8; 32]], &mut [[u8; 32]]) + Sync,
+) -> Digest {
+    assert_eq!(pages.len() as u64, page_count(count), "pages of a tensor of {count} elements");
+    root(dtype, count, merkle::top_by(pages, raise))
+}
+
 /// One page of a tensor and the siblings above it: shows every element of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementOpening {

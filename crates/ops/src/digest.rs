@@ -1,4 +1,5 @@
-//! Digests of pages (docs/spec/commitment.md §2): SHA-256 of the tag 0x00 and up to 256 words, little-endian.
+//! Digests of pages and of the nodes above them (docs/spec/commitment.md §1): SHA-256 of a tag and up to 256 words, little-endian, or
+//! two digests.
 
 use sha2::{Digest, Sha256};
 
@@ -6,18 +7,19 @@ use sha2::{Digest, Sha256};
 pub(crate) const PAGE_WORDS: usize = 256;
 
 /// What a page's preimage starts with.
-const PAGE_TAG: [u8; 1] = [0x00];
+const PAGE_TAG: u8 = 0x00;
+
+/// What an inner node's preimage starts with.
+const INNER_TAG: u8 = 0x01;
 
 /// The digest of one page.
 pub(crate) fn page_digest(page: &[u32]) -> [u8; 32] {
     debug_assert!(page.len() <= PAGE_WORDS);
-    let mut hash = Sha256::new_with_prefix(PAGE_TAG);
     if cfg!(target_endian = "little") {
-        hash.update(bytemuck::cast_slice::<u32, u8>(page));
-    } else {
-        page.iter().for_each(|word| hash.update(word.to_le_bytes()));
+        return alone(PAGE_TAG, bytemuck::cast_slice::<u32, u8>(page));
     }
-    hash.finalize().into()
+    let bytes: Vec<u8> = page.iter().flat_map(|word| word.to_le_bytes()).collect();
+    alone(PAGE_TAG, &bytes)
 }
 
 /// The digests of a tensor's pages; the processor's SHA instructions hash two full pages at a time.
@@ -31,16 +33,43 @@ pub(crate) fn page_digests(words: &[u32], digests: &mut [[u8; 32]]) {
 }
 
 /// The digests of two full pages, where the processor can hash them together.
-#[cfg(all(target_arch = "x86_64", target_endian = "little"))]
 fn pair_digests(words: &[u32]) -> Option<[[u8; 32]; 2]> {
     let [first, second] = bytemuck::cast_slice::<u32, u8>(words).as_chunks::<{ 4 * PAGE_WORDS }>().0 else {
         return None;
     };
-    crate::simd::Sha::new().map(|sha| sha.pages([first, second]))
+    if cfg!(target_endian = "little") { together(PAGE_TAG, [first, second]) } else { None }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_endian = "little")))]
-fn pair_digests(_: &[u32]) -> Option<[[u8; 32]; 2]> {
+/// The nodes above neighbouring digests: `above[i]` is SHA-256 of the tag 0x01, `below[2i]` and `below[2i + 1]`. Panics unless there
+/// are twice as many below.
+pub fn inner_digests(below: &[[u8; 32]], above: &mut [[u8; 32]]) {
+    assert_eq!(below.len(), 2 * above.len(), "two digests below each");
+    for (below, above) in below.chunks(4).zip(above.chunks_mut(2)) {
+        let bytes = below.as_flattened();
+        match above {
+            [first, second] => {
+                let (left, right) = bytes.split_at(64);
+                [*first, *second] = together(INNER_TAG, [left, right])
+                    .unwrap_or_else(|| [left, right].map(|pair| alone(INNER_TAG, pair)));
+            }
+            above => above[0] = alone(INNER_TAG, bytes),
+        }
+    }
+}
+
+/// The digest of one message.
+fn alone(tag: u8, message: &[u8]) -> [u8; 32] {
+    Sha256::new_with_prefix([tag]).chain_update(message).finalize().into()
+}
+
+/// The digests of two messages of as many whole blocks, where the processor can hash them together.
+#[cfg(target_arch = "x86_64")]
+fn together(tag: u8, messages: [&[u8]; 2]) -> Option<[[u8; 32]; 2]> {
+    crate::simd::Sha::new().map(|sha| sha.digests(tag, messages))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn together(_: u8, _: [&[u8]; 2]) -> Option<[[u8; 32]; 2]> {
     None
 }
 
@@ -64,5 +93,21 @@ mod tests {
         let expected: [u8; 32] = Sha256::digest([0, 0x04, 0x03, 0x02, 0x01, 0xff, 0, 0, 0]).into();
         assert_eq!(page_digest(&[0x0102_0304, 0xff]), expected);
         assert_ne!(page_digest(&[]), page_digest(&[0]));
+    }
+
+    #[test]
+    fn nodes_hashed_together_are_nodes_hashed_alone() {
+        for count in 0..7 {
+            let below: Vec<[u8; 32]> =
+                (0..2 * count).map(|i: u8| std::array::from_fn(|j| i.wrapping_mul(37) ^ j as u8)).collect();
+            let mut found = vec![[0; 32]; count as usize];
+            inner_digests(&below, &mut found);
+            let one = |pair: &[[u8; 32]]| {
+                let message = [&[0x01], pair.as_flattened()].concat();
+                <[u8; 32]>::from(Sha256::digest(message))
+            };
+            let expected: Vec<[u8; 32]> = below.chunks(2).map(one).collect();
+            assert_eq!(found, expected, "{count} nodes");
+        }
     }
 }

@@ -50,5 +50,6 @@ pub mod total;
 
 pub use backend::{Backend, BackendError, Buffer, Kernel, UnknownBackend, View, backend};
 pub use cpu::Cpu;
+pub use digest::inner_digests;
 pub use marks::{is_marked, mark};
 pub use reference::Reference;

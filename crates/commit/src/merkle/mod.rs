@@ -17,7 +17,7 @@ mod tree;
 
 pub use batch::BatchOpening;
 pub use opening::{Opening, OpeningError};
-pub use stream::{Stream, top};
+pub use stream::{Stream, top, top_by};
 pub use tree::Tree;
 
 use crate::{Digest, Tag, hash};

@@ -87,3 +87,35 @@ pub fn top(leaves: &[Digest]) -> Digest {
 fn raised(leaves: &[Digest], level: u32) -> Digest {
     (super::height(leaves.len() as u64)..level).fold(top(leaves), |node, _| inner(node, Digest::ZERO))
 }
+
+/// The top of the tree over `leaves`, on all threads of rayon's current pool, by a function that gives the nodes above many pairs:
+/// a processor may hash several at once.
+///
+/// `raise(below, above)` writes SHA-256 of tag 0x01, `below[2i]` and `below[2i + 1]` to `above[i]`.
+pub fn top_by(leaves: &[[u8; 32]], raise: impl Fn(&[[u8; 32]], &mut [[u8; 32]]) + Sync) -> Digest {
+    let chunk = 1usize << CHUNK_LEVELS;
+    let mut level: Vec<[u8; 32]> = leaves.to_vec();
+    while level.len() > 1 {
+        let levels = super::height(level.len() as u64).min(CHUNK_LEVELS);
+        let raised =
+            |chunk: &[[u8; 32]]| (0..levels).fold(chunk.to_vec(), |below, _| level_above(&below, &raise))[0];
+        level = level.par_chunks(chunk).map(raised).collect();
+    }
+    level.first().copied().map_or(Digest::ZERO, Digest)
+}
+
+/// The nodes above `below`; the last may have only one.
+fn level_above(below: &[[u8; 32]], raise: impl Fn(&[[u8; 32]], &mut [[u8; 32]])) -> Vec<[u8; 32]> {
+    let mut above = vec![[0; 32]; below.len().div_ceil(2)];
+    let (pairs, rest) = below.as_chunks::<2>();
+    raise(pairs.as_flattened(), &mut above[..pairs.len()]);
+    for (pair, above) in pairs.iter().zip(&mut above) {
+        if *pair == [[0; 32]; 2] {
+            *above = [0; 32];
+        }
+    }
+    if let ([alone], Some(last)) = (rest, above.last_mut()) {
+        *last = inner(Digest(*alone), Digest::ZERO).0;
+    }
+    above
+}

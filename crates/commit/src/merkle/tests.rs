@@ -18,6 +18,28 @@ fn leaves(count: u64) -> Vec<Digest> {
     (0..count).map(|index| hash(Tag::Page, &[&index.to_be_bytes()])).collect()
 }
 
+fn bytes(leaves: &[Digest]) -> Vec<[u8; 32]> {
+    leaves.iter().map(|leaf| leaf.0).collect()
+}
+
+/// The nodes above pairs, as [`top_by`] wants them.
+fn raise(below: &[[u8; 32]], above: &mut [[u8; 32]]) {
+    assert_eq!(below.len(), 2 * above.len());
+    for (pair, above) in below.chunks(2).zip(above) {
+        *above = hash(Tag::Inner, &[&pair[0], &pair[1]]).0;
+    }
+}
+
+#[test]
+fn absent_leaves_make_absent_nodes() {
+    for (absent, count) in [(0..4, 9), (2..8, 8), (0..1024, 2500), (1024..2048, 2500), (3..5, 7)] {
+        let mut leaves = leaves(count);
+        leaves[absent].fill(Digest::ZERO);
+        let expected = defined(&leaves, height(count), 0);
+        assert_eq!([top(&leaves), top_by(&bytes(&leaves), raise)], [expected; 2]);
+    }
+}
+
 fn flipped(digest: Digest) -> Digest {
     let mut bytes = digest.0;
     bytes[31] ^= 1;
@@ -67,6 +89,7 @@ fn tree_stream_and_top_are_the_definition() {
         let expected = defined(&leaves, height(count), 0);
         assert_eq!([tree.top(), stream.top(), top(&leaves)], [expected; 3], "{count} leaves");
         assert_eq!([tree.root(), stream.root()], [list_root_of(&leaves); 2]);
+        assert_eq!(top_by(&bytes(&leaves), raise), expected, "{count} leaves, many nodes at once");
         if count <= 33 {
             for level in 0..=tree.height() {
                 for index in 0..=width(count, level) + 1 {

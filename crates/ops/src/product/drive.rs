@@ -27,12 +27,15 @@ const CHUNK_COLUMNS: usize = 2048;
 /// Bytes of A in a task: they stay in the second-level cache while panels of B pass by.
 const TASK_BYTES: usize = 1 << 19;
 
-/// Rows of C up to which each task packs what it needs of B, a panel at a time: fewer tiles read a panel than would pay for
-/// writing it to memory and back.
-const FEW_ROWS: usize = 32;
+/// Ranges of rows up to which each task packs what it needs of B, a panel at a time: to pack a panel that often takes less
+/// than to write all of B to memory and to read it back. A transposed B is slower to pack.
+const FEW_RANGES: usize = 4;
 
 /// Multiplications from which a product is shared between threads: some 50 µs on one.
 const PARALLEL_TERMS: usize = 1 << 21;
+
+/// Multiplications that take as long as reading an element of B from behind the second-level cache.
+const READING: usize = 4;
 
 /// C = A · Bᵀ, or C's totals continued by it: c\[m, n\] = ordered product over k of a\[m, k\] and b\[n, k\].
 ///
@@ -53,18 +56,24 @@ pub fn product<'a>(
         }
         return;
     }
-    let threads =
-        if c.rows * c.columns * a.columns < PARALLEL_TERMS { 1 } else { rayon::current_num_threads() };
+    let threads = if c.rows.max(READING) * c.columns * a.columns < PARALLEL_TERMS {
+        1
+    } else {
+        rayon::current_num_threads()
+    };
     let mut packed = Scratch::take(&PACKED_RIGHT);
     for first_term in (0..a.columns).step_by(CHUNK_TERMS) {
         let terms = first_term..a.columns.min(first_term + CHUNK_TERMS);
         for first in (0..c.columns).step_by(CHUNK_COLUMNS) {
             let columns = first..c.columns.min(first + CHUNK_COLUMNS);
+            let grid = task_grid(isa, a.rows, terms.len(), columns.len(), threads);
             let right = match b {
                 RightOperand::Packed(packed) => {
                     Right::Packed(packed.panels().skip(columns.start), terms.clone())
                 }
-                RightOperand::Matrix(matrix) if c.rows <= FEW_ROWS => {
+                RightOperand::Matrix(matrix)
+                    if grid.rows <= if matrix.column_stride == 1 { FEW_RANGES } else { 1 } =>
+                {
                     Right::Matrix(matrix, columns.start, terms.clone())
                 }
                 RightOperand::Matrix(matrix) => {
@@ -81,7 +90,7 @@ pub fn product<'a>(
                 right,
                 continues: start == Start::Continue || first_term > 0,
             };
-            chunk.run(&mut c, columns, threads);
+            chunk.run(&mut c, columns, grid);
         }
     }
 }
@@ -129,10 +138,10 @@ struct Task<'c> {
 
 impl Chunk<'_> {
     /// Cuts the chunk into tasks and runs them.
-    fn run(&self, c: &mut MatrixMut<'_>, columns: Range<usize>, threads: usize) {
-        let tasks = self.tasks(c, columns, threads);
+    fn run(&self, c: &mut MatrixMut<'_>, columns: Range<usize>, grid: Grid) {
+        let tasks = self.tasks(c, columns, grid);
         let work = |task: Task<'_>| self.isa.run(TaskKernel { chunk: self, task });
-        if threads == 1 || tasks.len() == 1 {
+        if grid.threads == 1 || tasks.len() == 1 {
             tasks.into_iter().for_each(work);
         } else {
             tasks.into_par_iter().with_max_len(1).for_each(work);
@@ -148,12 +157,10 @@ impl Chunk<'_> {
         self.a.rows.div_ceil(tile_rows(self.isa))
     }
 
-    fn tasks<'c>(&self, c: &'c mut MatrixMut<'_>, columns: Range<usize>, threads: usize) -> Vec<Task<'c>> {
+    fn tasks<'c>(&self, c: &'c mut MatrixMut<'_>, columns: Range<usize>, grid: Grid) -> Vec<Task<'c>> {
         let panels = self.panel_count();
         let column_panels = columns.len().div_ceil(panel_width(self.isa));
-        let panel_bytes = tile_rows(self.isa) * self.terms.len() * size_of::<f32>();
-        let least_tasks = panels.div_ceil((TASK_BYTES / panel_bytes).max(1));
-        let (row_tasks, column_tasks) = task_grid(panels, least_tasks, column_panels, threads);
+        let (row_tasks, column_tasks) = (grid.rows, grid.columns);
         let mut rows = c.row_slices().map(|row| &mut row[columns.clone()]);
         let mut tasks = Vec::with_capacity(row_tasks * column_tasks);
         for i in 0..row_tasks {
@@ -178,14 +185,25 @@ fn split_rows<'c>(rows: &mut [&'c mut [f32]], width: usize) -> Vec<&'c mut [f32]
     rows.iter_mut().filter_map(|row| row.split_off_mut(..width)).collect()
 }
 
-/// How many ranges of rows and of columns to cut a chunk into.
-fn task_grid(panels: usize, least_tasks: usize, column_panels: usize, threads: usize) -> (usize, usize) {
+/// How many ranges of rows and of columns a chunk is cut into, and for how many threads.
+#[derive(Clone, Copy)]
+struct Grid {
+    rows: usize,
+    columns: usize,
+    threads: usize,
+}
+
+fn task_grid(isa: Isa, rows: usize, terms: usize, columns: usize, threads: usize) -> Grid {
+    let panels = rows.div_ceil(tile_rows(isa));
+    let panel_bytes = tile_rows(isa) * terms * size_of::<f32>();
+    let least = panels.div_ceil((TASK_BYTES / panel_bytes).max(1));
     if threads == 1 {
-        (least_tasks, 1)
+        Grid { rows: least, columns: 1, threads }
     } else if panels >= 2 * threads {
-        (least_tasks.next_multiple_of(threads).min(panels), 1)
+        Grid { rows: least.next_multiple_of(threads).min(panels), columns: 1, threads }
     } else {
-        (least_tasks, threads.min(column_panels))
+        let column_panels = columns.div_ceil(panel_width(isa));
+        Grid { rows: least, columns: threads.min(column_panels), threads }
     }
 }
 

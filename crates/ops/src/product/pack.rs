@@ -91,6 +91,10 @@ const GROUP_PANELS: usize = 8;
 /// from one panel to the next.
 const GROUP_TERMS: usize = 16;
 
+/// How many terms ahead of the one that is packed a row is asked for: a square takes one line of many rows, which the processor
+/// does not fetch by itself.
+const AHEAD_TERMS: usize = 192;
+
 /// Packs the given rows and terms of B, panel by panel.
 pub(super) fn pack_right(
     isa: Isa,
@@ -204,6 +208,9 @@ impl Panel<'_> {
             for k in (0..whole).step_by(V::LANES) {
                 let source =
                     if rows == 0 { &[] } else { matrix.from(self.rows.start + first, first_term + k) };
+                for r in 0..rows {
+                    machine.prefetch_distant(source, r * matrix.row_stride + AHEAD_TERMS);
+                }
                 let target = &mut self.target[k * self.width + first..];
                 machine.transpose(source, matrix.row_stride, rows, target, self.width);
             }

@@ -9,10 +9,10 @@ pub(super) const PANEL_VECTORS: usize = 2;
 /// Panels of B that one tile can read.
 pub(super) const TILE_PANELS: usize = 4;
 
-/// How many terms ahead a tile asks for its operands. The processor fetches ahead by itself, but not across pages. A single row
-/// reads B at the speed of the memory behind the second-level cache, which takes longer to answer.
+/// How many terms ahead a tile asks for its operands; 0 for not at all. The processor fetches ahead by itself, but not across
+/// pages. Few rows read B at the speed of the caches, which is lost by asking for what is on its way already.
 const fn prefetch_terms(rows: usize) -> usize {
-    if rows == 1 { 48 } else { 16 }
+    if rows <= 8 { 0 } else { 16 }
 }
 
 /// Rows of B in a panel.
@@ -34,7 +34,7 @@ pub(super) const fn tile_rows(isa: Isa) -> usize {
 pub(super) fn tile_panels(rows: usize) -> usize {
     match rows {
         1 => 4,
-        2 | 3 => 2,
+        2..=6 => 2,
         _ => 1,
     }
 }
@@ -76,7 +76,7 @@ impl<'t, 'c> Tile<'t, 'c> {
         match vectors {
             1 => machine.call(Registers::<R, 1>(self)),
             2 => machine.call(Registers::<R, 2>(self)),
-            4 if const { R <= 3 } => machine.call(Registers::<R, 4>(self)),
+            4 if const { R <= 6 } => machine.call(Registers::<R, 4>(self)),
             8 if const { R == 1 } => machine.call(Registers::<R, 8>(self)),
             _ => unreachable!("a tile of {R} rows and {vectors} vectors"),
         }
@@ -192,11 +192,15 @@ fn multiply_add<V: Vector, const R: usize, const N: usize>(
     b: [&[f32]; TILE_PANELS],
 ) {
     let ahead = const { prefetch_terms(R) };
-    machine.prefetch(a, ahead * R);
+    if ahead > 0 {
+        machine.prefetch(a, ahead * R);
+    }
     let mut right = [machine.splat(0.0); N];
     for (j, right) in right.iter_mut().enumerate() {
         let part = &b[j / PANEL_VECTORS][j % PANEL_VECTORS * V::LANES..];
-        machine.prefetch(part, ahead * PANEL_VECTORS * V::LANES);
+        if ahead > 0 {
+            machine.prefetch(part, ahead * PANEL_VECTORS * V::LANES);
+        }
         *right = machine.load(part);
     }
     for (sums, &a) in sums.iter_mut().zip(a) {

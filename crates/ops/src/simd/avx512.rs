@@ -281,6 +281,10 @@ impl Vector for Avx512 {
     fn prefetch(self, near: &[f32], ahead: usize) {
         avx512!(_mm_prefetch::<_MM_HINT_T0>(near.as_ptr().wrapping_add(ahead).cast()))
     }
+    #[inline(always)]
+    fn prefetch_distant(self, near: &[f32], ahead: usize) {
+        avx512!(_mm_prefetch::<_MM_HINT_T1>(near.as_ptr().wrapping_add(ahead).cast()))
+    }
 
     #[inline(always)]
     fn transpose(

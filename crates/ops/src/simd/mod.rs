@@ -101,6 +101,8 @@ pub trait Vector: Arith + Copy + Send + Sync + 'static {
 
     /// Asks for the cache line that is `ahead` floats after the start of `near`, which may lie outside of any memory: a hint.
     fn prefetch(self, near: &[f32], ahead: usize);
+    /// The same for memory that is needed later: into the second-level cache only.
+    fn prefetch_distant(self, near: &[f32], ahead: usize);
 
     /// Transposes a square of `LANES` × `LANES`: `target[i·target_stride + j] = source[j·source_stride + i]` for rising i.
     ///

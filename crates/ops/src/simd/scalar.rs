@@ -121,6 +121,8 @@ impl Vector for Scalar {
     #[inline(always)]
     fn prefetch(self, _near: &[f32], _ahead: usize) {}
     #[inline(always)]
+    fn prefetch_distant(self, _near: &[f32], _ahead: usize) {}
+    #[inline(always)]
     fn transpose(
         self,
         source: &[f32],

@@ -1,7 +1,7 @@
-//! SHA-256 of full pages, several at a time, by the processor's SHA instructions.
+//! SHA-256 of messages of equal length, several at a time, by the processor's SHA instructions.
 //!
-//! One message's rounds wait for each other; the rounds of another fill the gaps. The message of a page is its tag byte 0x00 and its 1,024
-//! bytes, so that block j holds bytes 64j − 1 to 64j + 62 of the page:
+//! One message's rounds wait for each other; the rounds of another fill the gaps. A message is its tag byte and a multiple of 64 bytes,
+//! so that block j holds bytes 64j − 1 to 64j + 62. A page (tag 0x00, 1,024 bytes):
 //!
 //! ```text
 //! block 0     tag, bytes 0 … 62
@@ -11,11 +11,14 @@
 
 use std::arch::x86_64::*;
 
-/// Pages hashed together.
-pub const PAGES: usize = 2;
+/// Messages hashed together.
+pub const MESSAGES: usize = 2;
 
-/// Bytes of a full page.
-const PAGE_BYTES: usize = 1024;
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 64;
+
+/// How many bytes ahead memory is asked for: the processor fetches ahead by itself, but not across pages.
+const AHEAD_BYTES: usize = 4096;
 
 /// A processor with SHA instructions.
 #[derive(Clone, Copy)]
@@ -42,57 +45,54 @@ impl Sha {
         has.then_some(Sha(()))
     }
 
-    /// The digests of full pages, each given as its bytes.
-    pub fn pages(self, pages: [&[u8; PAGE_BYTES]; PAGES]) -> [[u8; 32]; PAGES] {
+    /// The digests of messages that are `tag` and these bytes, equally many, at least one block and whole blocks.
+    pub fn digests(self, tag: u8, messages: [&[u8]; MESSAGES]) -> [[u8; 32]; MESSAGES] {
+        let [first, second] = messages;
+        assert!(!first.is_empty() && first.len().is_multiple_of(BLOCK_BYTES), "whole blocks");
+        assert_eq!(first.len(), second.len(), "messages of equal length");
         // SAFETY: `new` saw the features.
-        unsafe { pages_with_features(pages) }
+        unsafe { digests_with_features(tag, messages) }
     }
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn pages_with_features(pages: [&[u8; PAGE_BYTES]; PAGES]) -> [[u8; 32]; PAGES] {
+fn digests_with_features(tag: u8, messages: [&[u8]; MESSAGES]) -> [[u8; 32]; MESSAGES] {
     // A B E F and C D G H, the most significant first.
     let first = _mm_set_epi32(0x6a09e667, 0xbb67ae85u32 as i32, 0x510e527f, 0x9b05688cu32 as i32);
     let second = _mm_set_epi32(0x3c6ef372, 0xa54ff53au32 as i32, 0x1f83d9ab, 0x5be0cd19);
-    let mut states = [[first, second]; PAGES];
-    compress(
-        &mut states,
-        pages
-            .map(|page| {
-                let mut block = [0; 64];
-                block[1..].copy_from_slice(&page[..63]);
-                block
-            })
-            .each_ref(),
-    );
-    for j in 1..PAGE_BYTES / 64 {
-        compress(
-            &mut states,
-            pages.map(|page| page[64 * j - 1..].first_chunk().expect("a page has 16 blocks")),
-        );
+    let mut states = [[first, second]; MESSAGES];
+    let length = messages[0].len();
+    let starts = messages.map(|message| {
+        let mut block = [tag; BLOCK_BYTES];
+        block[1..].copy_from_slice(&message[..BLOCK_BYTES - 1]);
+        block
+    });
+    compress(&mut states, starts.each_ref());
+    for at in (BLOCK_BYTES..length).step_by(BLOCK_BYTES) {
+        let blocks = messages.map(|message| {
+            let block: &[u8; BLOCK_BYTES] = message[at - 1..].first_chunk().expect("whole blocks");
+            _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD_BYTES).cast());
+            block
+        });
+        compress(&mut states, blocks);
     }
-    compress(
-        &mut states,
-        pages
-            .map(|page| {
-                let mut block = [0; 64];
-                (block[0], block[1]) = (page[PAGE_BYTES - 1], 0x80);
-                block[56..].copy_from_slice(&(8 * (PAGE_BYTES as u64 + 1)).to_be_bytes());
-                block
-            })
-            .each_ref(),
-    );
-    let [first, second] = states;
-    [digest(first), digest(second)]
+    let ends = messages.map(|message| {
+        let mut block = [0; BLOCK_BYTES];
+        (block[0], block[1]) = (message[length - 1], 0x80);
+        block[BLOCK_BYTES - 8..].copy_from_slice(&(8 * (length as u64 + 1)).to_be_bytes());
+        block
+    });
+    compress(&mut states, ends.each_ref());
+    states.map(|state| digest(state))
 }
 
 /// A block into each state.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn compress(states: &mut [[__m128i; 2]; PAGES], blocks: [&[u8; 64]; PAGES]) {
+fn compress(states: &mut [[__m128i; 2]; MESSAGES], blocks: [&[u8; BLOCK_BYTES]; MESSAGES]) {
     let big_endian = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let before = *states;
-    let mut words = [[_mm_setzero_si128(); 4]; PAGES];
+    let mut words = [[_mm_setzero_si128(); 4]; MESSAGES];
     for (words, block) in words.iter_mut().zip(blocks) {
         for (word, bytes) in words.iter_mut().zip(block.as_chunks::<16>().0) {
             // SAFETY: a chunk has 16 bytes, and the load has no alignment.

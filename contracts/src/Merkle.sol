@@ -17,13 +17,21 @@ library Merkle {
     error WrongRoot(bytes32 found, bytes32 expected);
     /// @notice The SHA-256 precompile did not answer, for lack of gas.
     error HashFailed();
+    /// @notice What was shown hashes to another digest than the one that is held.
+    error WrongDigest(bytes32 found, bytes32 expected);
 
     uint256 internal constant TAG_PAGE = 0x00;
     uint256 internal constant TAG_INNER = 0x01;
     uint256 internal constant TAG_LIST = 0x02;
     uint256 internal constant TAG_TENSOR = 0x03;
     uint256 internal constant TAG_NODE = 0x05;
+    uint256 internal constant TAG_PROGRAM = 0x07;
+    uint256 internal constant TAG_STEP = 0x08;
     uint256 internal constant TAG_TOTAL = 0x09;
+    uint256 internal constant TAG_SPEC = 0x0a;
+    uint256 internal constant TAG_SEGMENT = 0x0b;
+    uint256 internal constant TAG_QUESTION = 0x0e;
+    uint256 internal constant TAG_POSITION = 0x0f;
 
     /// @dev hash(tag, bytes at `cursor`). The byte before `cursor` is borrowed for the tag and given back.
     function tagged(uint256 tag, uint256 cursor, uint256 length) internal view returns (bytes32 digest) {
@@ -42,10 +50,15 @@ library Merkle {
 
     /// @dev The digest of a node with these halves.
     function inner(bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
+        return two(TAG_INNER, left, right);
+    }
+
+    /// @dev hash(tag, left, right).
+    function two(uint256 tag, bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
         bool failed;
         assembly ("memory-safe") {
             let free := mload(0x40)
-            mstore8(free, TAG_INNER)
+            mstore8(free, tag)
             mstore(add(free, 1), left)
             mstore(add(free, 33), right)
             failed := iszero(staticcall(gas(), 2, free, 65, 0, 32))
@@ -57,12 +70,12 @@ library Merkle {
 
     /// @dev The name of a list of `count` leaves.
     function listRoot(uint256 count, bytes32 top) internal view returns (bytes32) {
-        return _hash(abi.encodePacked(uint8(TAG_LIST), uint64(count), top));
+        return ofBytes(abi.encodePacked(uint8(TAG_LIST), uint64(count), top));
     }
 
     /// @dev The name of a tensor of `count` elements.
     function tensorRoot(uint256 dtype, uint256 count, bytes32 top) internal view returns (bytes32) {
-        return _hash(abi.encodePacked(uint8(TAG_TENSOR), uint8(dtype), uint64(count), top));
+        return ofBytes(abi.encodePacked(uint8(TAG_TENSOR), uint8(dtype), uint64(count), top));
     }
 
     /// @dev Refuses unless the leaves are leaves of the list of `count` leaves with this root. Both arrays are used up.
@@ -109,6 +122,68 @@ library Merkle {
         return leaves[0];
     }
 
+    /// @dev A node from its halves; absent if both are.
+    function join(bytes32 left, bytes32 right) internal view returns (bytes32) {
+        return left | right == 0 ? bytes32(0) : two(TAG_INNER, left, right);
+    }
+
+    /// @dev The leaf of a word in a list of totals or sinks.
+    function total(uint256 word) internal view returns (bytes32) {
+        return ofBytes(abi.encodePacked(uint8(TAG_TOTAL), uint32(word)));
+    }
+
+    /// @dev Levels above `count` leaves: ⌈log2 count⌉, 0 for one leaf and for none.
+    function height(uint256 count) internal pure returns (uint256 levels) {
+        unchecked {
+            while ((1 << levels) < count) levels++;
+        }
+    }
+
+    /// @dev Nodes of a level of the tree over `count` leaves.
+    function widthOf(uint256 count, uint256 level) internal pure returns (uint256) {
+        unchecked {
+            return (count + (1 << level) - 1) >> level;
+        }
+    }
+
+    /// @dev The top to which leaf `index` of `count` leads.
+    function topOfOne(uint256 count, uint256 index, bytes32 leaf, bytes32[] calldata siblings)
+        internal
+        view
+        returns (bytes32 top)
+    {
+        if (index >= count) revert LeafBeyondEnd(index, count);
+        unchecked {
+            top = leaf;
+            uint256 taken;
+            for (; count > 1; count = (count + 1) >> 1) {
+                bytes32 sibling;
+                if (index ^ 1 < count) {
+                    if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
+                    sibling = siblings[taken++];
+                }
+                top = index & 1 == 0 ? inner(top, sibling) : inner(sibling, top);
+                index >>= 1;
+            }
+            if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
+        }
+    }
+
+    /// @dev The node `depth` levels above `count` nodes, the others on its right being absent. The nodes are used up.
+    function fold(bytes32[] memory nodes, uint256 depth) internal view returns (bytes32) {
+        unchecked {
+            uint256 count = nodes.length;
+            for (; depth > 0; depth--) {
+                uint256 above = (count + 1) >> 1;
+                for (uint256 i = 0; i < above; i++) {
+                    nodes[i] = join(nodes[2 * i], 2 * i + 1 < count ? nodes[2 * i + 1] : bytes32(0));
+                }
+                count = above;
+            }
+            return nodes[0];
+        }
+    }
+
     function _checkOrder(uint256 count, uint256[] memory indices) private pure {
         if (indices.length == 0) revert NoLeaf();
         for (uint256 i = 1; i < indices.length; i++) {
@@ -118,7 +193,8 @@ library Merkle {
         if (last >= count) revert LeafBeyondEnd(last, count);
     }
 
-    function _hash(bytes memory preimage) private view returns (bytes32 digest) {
+    /// @dev The digest of a preimage that begins with its tag.
+    function ofBytes(bytes memory preimage) internal view returns (bytes32 digest) {
         bool failed;
         assembly ("memory-safe") {
             failed := iszero(staticcall(gas(), 2, add(preimage, 32), mload(preimage), 0, 32))

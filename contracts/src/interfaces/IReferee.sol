@@ -56,6 +56,14 @@ struct ClaimRoots {
     bytes32 b;
 }
 
+/// @notice An operand of a leaf that was opened earlier, in a transaction of its own.
+struct Kept {
+    /// Number of the node's input; 255 for a fold's predicate.
+    uint8 slot;
+    /// What `operand` gave.
+    bytes32[] words;
+}
+
 /// @title Redoes the piece of arithmetic at which a game ends
 /// @notice The answer depends on question, position and roots alone. A witness that does not lead to them is refused by a
 /// custom error; no witness changes the answer. The caller vouches for the position: that it is a game's, at a stage at which
@@ -76,6 +84,7 @@ interface IReferee {
     /// @param roots Roots of claims a and b; steps before `position.step` are the same in both.
     /// @param kind What is to be redone.
     /// @param witness All that is read, opened against the roots in question, position and `roots`.
+    /// @param kept What `operand` gave for this place earlier; the witness need not open it again.
     /// @return malformed The job breaks a rule that keeps the referee from redoing it.
     /// @return value A digest, or a number in 256 bits: a word, 0 or 1 for `Ended`, dtype · 2^64 + count for `Shape`.
     function truth(
@@ -83,6 +92,22 @@ interface IReferee {
         Position calldata position,
         ClaimRoots calldata roots,
         JudgeKind kind,
-        bytes calldata witness
+        bytes calldata witness,
+        Kept[] calldata kept
     ) external view returns (bool malformed, bytes32 value);
+
+    /// @notice One operand of a leaf, so that a leaf that reads several large tensors can be proved in several transactions.
+    /// @dev Arguments as for `truth`; the answer depends on question and position alone.
+    /// @param kind Map, Lane or Block.
+    /// @param slot Number of the node's input; 255 for a fold's predicate, the only operand of a Block that can be kept.
+    /// @return words Of a map, one word; of a lane, one a term: 4 bytes each, big-endian, from the front of words[0]. Of a
+    /// predicate, a bit for each term, the first lowest.
+    function operand(
+        Question calldata question,
+        Position calldata position,
+        ClaimRoots calldata roots,
+        JudgeKind kind,
+        uint8 slot,
+        bytes calldata witness
+    ) external view returns (bytes32[] memory words);
 }

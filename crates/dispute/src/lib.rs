@@ -30,6 +30,7 @@ pub mod limits;
 mod message;
 mod moves;
 mod planted;
+mod player;
 mod position;
 mod question;
 mod referee;
@@ -37,6 +38,7 @@ mod refusal;
 mod search;
 mod story;
 mod transition;
+mod view;
 mod words;
 
 pub use difference::{Broken, Difference, Fault, Finding, Path, Place, SearchError, Side, SideError};
@@ -46,10 +48,12 @@ pub use message::{ClaimStatus, Event, Message, Opened, QuestionStatus};
 pub use moves::{Before, Choice, Commitment, Descent, Head, Move, Parts};
 #[cfg(feature = "planted")]
 pub use planted::{Bug, plant};
+pub use player::{Answer, Player, answer};
 pub use position::{Position, Stage};
 pub use question::{Header, Question};
 pub use referee::{Case, JudgeKind, Kept, Referee, RefereeError, Structure, Truth, Verdict};
 pub use refusal::{Mismatch, Refusal};
 pub use search::{DEPTH_LIMIT, Width, first_difference};
 pub use story::{Evidence, Inside, Output, Story};
+pub use view::{SeenClaim, SeenGame, SeenQuestion, View};
 pub use words::{lanes_digest, number, word_of};

@@ -11,13 +11,25 @@
 //! The rest of the workspace does not depend on this crate. Nothing links against CUDA: [`Card`] says that there is no driver
 //! where there is none, and [`Nvrtc`] compiles every kernel on machines without a card.
 
+mod backend;
+#[allow(unsafe_code, reason = "calls into the driver")]
+mod card;
+#[allow(unsafe_code, reason = "calls into what it has compiled")]
+mod emulator;
 mod error;
 pub mod lint;
+pub mod machine;
 #[allow(unsafe_code, reason = "calls into a loaded library")]
 pub mod nvrtc;
+pub mod rows;
+pub mod samples;
 pub mod scalar;
 pub mod source;
 
+pub use backend::Cuda;
+pub use card::{Card, Event, is_present};
+pub use emulator::{Emulator, Order};
 pub use error::Error;
+pub use machine::{Argument, Launch, Machine, Memory};
 pub use nvrtc::Nvrtc;
 pub use source::{ARCHITECTURES, Arch, Source};

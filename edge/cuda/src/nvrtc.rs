@@ -1,6 +1,6 @@
 //! NVIDIA's run-time compiler, loaded from where it is: it needs no card, so every kernel can be compiled on any machine.
 
-use crate::source::{Arch, HEADERS, Source};
+use crate::source::{HEADERS, Source};
 use crate::{Error, lint};
 use libloading::Library;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -98,13 +98,13 @@ impl Nvrtc {
         Ok(Self { library })
     }
 
-    /// Compiles and assembles for one architecture; the assembler checks what is written in PTX by hand.
+    /// Compiles and assembles for one architecture, `90a` for sm_90a; the assembler checks what is written in PTX by hand.
     ///
     /// # Errors
     /// With the compiler's messages.
-    pub fn compile(&self, source: &Source, arch: Arch) -> Result<Compiled, Error> {
+    pub fn compile(&self, source: &Source, target: &str) -> Result<Compiled, Error> {
         let program = self.create(source)?;
-        let result = self.compile_program(program, source, arch);
+        let result = self.compile_program(program, source, target);
         type Destroy = unsafe extern "C" fn(*mut Handle) -> c_int;
         let mut program = program;
         // SAFETY: the signature is NVRTC's; the handle was made by it and is not used again.
@@ -143,17 +143,13 @@ impl Nvrtc {
                 name_pointers.as_ptr(),
             )
         };
-        if status == 0 {
-            Ok(program)
-        } else {
-            Err(compile_error(source, Arch("?"), format!("status {status}")))
-        }
+        if status == 0 { Ok(program) } else { Err(compile_error(source, "?", format!("status {status}"))) }
     }
 
-    fn compile_program(&self, program: Handle, source: &Source, arch: Arch) -> Result<Compiled, Error> {
+    fn compile_program(&self, program: Handle, source: &Source, target: &str) -> Result<Compiled, Error> {
         type Compile = unsafe extern "C" fn(Handle, c_int, *const *const c_char) -> c_int;
-        let target = format!("--gpu-architecture=sm_{}", arch.0);
-        let options: Vec<CString> = std::iter::once(target.as_str())
+        let architecture = format!("--gpu-architecture=sm_{target}");
+        let options: Vec<CString> = std::iter::once(architecture.as_str())
             .chain(OPTIONS)
             .map(|option| CString::new(option).expect("an option has no zero byte"))
             .collect();
@@ -164,14 +160,14 @@ impl Nvrtc {
             compile(program, pointers.len() as c_int, pointers.as_ptr())
         };
         let log = self.text(program, b"nvrtcGetProgramLogSize\0", b"nvrtcGetProgramLog\0")?;
-        let log = String::from_utf8_lossy(&log).into_owned();
+        let log = String::from_utf8_lossy(&log).trim_end_matches('\0').to_owned();
         if status != 0 {
-            return Err(compile_error(source, arch, log));
+            return Err(compile_error(source, target, log));
         }
         let ptx = self.text(program, b"nvrtcGetPTXSize\0", b"nvrtcGetPTX\0")?;
         let cubin = self.text(program, b"nvrtcGetCUBINSize\0", b"nvrtcGetCUBIN\0")?;
         let ptx = CStr::from_bytes_until_nul(&ptx).map(|text| text.to_string_lossy().into_owned());
-        let ptx = ptx.map_err(|error| compile_error(source, arch, error.to_string()))?;
+        let ptx = ptx.map_err(|error| compile_error(source, target, error.to_string()))?;
         Ok(Compiled { ptx, cubin, usage: usage(&log) })
     }
 
@@ -205,8 +201,8 @@ impl Compiled {
     }
 }
 
-fn compile_error(source: &Source, arch: Arch, log: String) -> Error {
-    Error::Compile { source_name: source.name.clone(), target: format!("sm_{}", arch.0), log }
+fn compile_error(source: &Source, target: &str, log: String) -> Error {
+    Error::Compile { source_name: source.name.clone(), target: format!("sm_{target}"), log }
 }
 
 /// Reads `ptxas info` lines.

@@ -1,5 +1,8 @@
 //! The text of kernels: the fixed ones of `kernels/`, and what is generated from scalar programs.
 
+use crate::samples;
+use crate::scalar::function;
+use samebit_num::functions;
 use std::borrow::Cow;
 
 /// A text that a compiler makes a module of.
@@ -24,8 +27,11 @@ pub const ARCHITECTURES: [Arch; 7] =
     [Arch("75"), Arch("80"), Arch("86"), Arch("89"), Arch("90a"), Arch("100"), Arch("120")];
 
 /// What sources include, by name.
-pub const HEADERS: [(&str, &str); 2] =
-    [("machine.h", include_str!("../kernels/machine.h")), ("device.h", include_str!("../kernels/device.h"))];
+pub const HEADERS: [(&str, &str); 3] = [
+    ("machine.h", include_str!("../kernels/machine.h")),
+    ("device.h", include_str!("../kernels/device.h")),
+    ("attention.h", include_str!("../kernels/attention.h")),
+];
 
 /// What the emulator adds to [`HEADERS`].
 pub const EMULATOR_HEADER: (&str, &str) = ("emulator.h", include_str!("../host/emulator.h"));
@@ -46,14 +52,6 @@ impl Source {
             only: None,
         }
     }
-
-    /// A fixed text with the definitions of macros before it.
-    fn defined(name: String, text: &str, definitions: &[(&str, u64)], kernels: &[&'static str]) -> Self {
-        let lines: String =
-            definitions.iter().map(|(macro_name, value)| format!("#define {macro_name} {value}\n")).collect();
-        let kernels = kernels.iter().map(|&kernel| Cow::Borrowed(kernel)).collect();
-        Self { name, text: Cow::Owned(lines + text), kernels, only: None }
-    }
 }
 
 /// Ordered products, and the joining of totals.
@@ -72,7 +70,35 @@ pub fn sha256() -> Source {
     Source::fixed("sha256", include_str!("../kernels/sha256.cu"), &["page_digests", "tree_level"])
 }
 
-/// The fixed sources, one of each kind that is made for a size.
+/// Composite attention for heads of `head_size` elements.
+pub fn attention(head_size: usize) -> Source {
+    let named = |name: &str| {
+        let function = functions::ALL.iter().find(|function| function.name == name);
+        function.expect("a function of the specification").code()
+    };
+    let text = format!(
+        "#define HEAD {head_size}\n#include \"device.h\"\n{}{}{}",
+        function("exponential", &named("exp")),
+        function("exponential_nonpositive", &named("exp_nonpositive")),
+        include_str!("../kernels/attention.cu")
+    );
+    let kernels = [
+        "attention_forward",
+        "attention_query_gradient",
+        "attention_key_gradient",
+        "attention_value_gradient",
+    ];
+    Source {
+        name: format!("attention_{head_size}"),
+        text: Cow::Owned(text),
+        kernels: kernels.map(Cow::Borrowed).into(),
+        only: None,
+    }
+}
+
+/// Every fixed source, and one of each kind that is made for a size or a program.
 pub fn all() -> Vec<Source> {
-    vec![product(), moves(), sha256()]
+    let mut all = vec![product(), moves(), sha256(), attention(64), attention(128)];
+    all.extend(samples::sources());
+    all
 }

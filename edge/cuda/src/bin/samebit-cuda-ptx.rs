@@ -38,7 +38,7 @@ fn run(out: &Path) -> Result<usize, Error> {
         let folder = out.join(format!("sm_{}", arch.0));
         std::fs::create_dir_all(&folder)?;
         for source in source::all().into_iter().filter(|source| source.only.is_none_or(|only| only == arch)) {
-            let compiled = compiler.compile(&source, arch)?;
+            let compiled = compiler.compile(&source, arch.0)?;
             std::fs::write(folder.join(format!("{}.ptx", source.name)), &compiled.ptx)?;
             std::fs::write(folder.join(format!("{}.cubin", source.name)), &compiled.cubin)?;
             for finding in compiled.findings() {

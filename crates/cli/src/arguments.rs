@@ -76,6 +76,9 @@ pub struct Run {
     /// Memory for tensors, such as 6GiB: more micro-batches, then values computed again, until it fits
     #[arg(long, value_name = "BYTES", value_parser = crate::memory::parse_bytes)]
     pub memory: Option<u64>,
+    /// Refuse a job that takes more work units (`samebit quote` tells them)
+    #[arg(long, value_name = "UNITS")]
+    pub max_work: Option<u64>,
     /// Lie on purpose: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR
     #[arg(long, value_name = "FAULT")]
     pub inject_fault: Vec<Fault>,
@@ -123,6 +126,9 @@ pub struct Verify {
     /// Re-execute every segment
     #[arg(long)]
     pub all: bool,
+    /// Refuse to re-execute more work units than this: for a run from a stranger
+    #[arg(long, value_name = "UNITS")]
+    pub max_work: Option<u64>,
     /// Seed of the sample; the operating system's randomness if absent
     #[arg(long)]
     pub seed: Option<u64>,

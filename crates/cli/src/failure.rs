@@ -42,16 +42,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure whose text may carry its hint after `hint: `.
+    /// A failure whose text may carry its hint after `hint: `; of several, the first is the one nearest to the cause.
     pub fn new(exit: Exit, text: impl Display) -> Failure {
-        let text = text.to_string();
-        let split = text.split_once("\nhint: ").or_else(|| text.split_once("; hint: "));
-        match split {
-            Some((message, hint)) => {
-                Failure { exit, message: message.to_owned(), hint: Some(hint.to_owned()) }
-            }
-            None => Failure { exit, message: text, hint: None },
-        }
+        let (message, hint) = split_hint(&text.to_string());
+        Failure { exit, message, hint }
     }
 
     /// Bad usage or input.
@@ -59,14 +53,21 @@ impl Failure {
         Failure::new(Exit::Input, text)
     }
 
-    /// A file that could not be read or written.
+    /// A file that could not be read or written: bad input if whoever named it can mend that, otherwise the machine failed.
     pub fn file(path: &Path, error: &std::io::Error) -> Failure {
-        let failure = Failure::new(Exit::Failed, format!("{}: {error}", path.display()));
+        use ErrorKind::*;
+        let exit = match error.kind() {
+            NotFound | PermissionDenied | ReadOnlyFilesystem | IsADirectory | NotADirectory
+            | InvalidInput | InvalidData | InvalidFilename => Exit::Input,
+            _ if is_link_loop(error) => Exit::Input,
+            _ => Exit::Failed,
+        };
+        let failure = Failure::new(exit, format!("{}: {error}", path.display()));
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => failure.with_hint(
+            StorageFull | QuotaExceeded | FileTooLarge => failure.with_hint(
                 "there is no room for the file; what was there before is unchanged. Make room, then go on with `samebit run … --resume`",
             ),
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            PermissionDenied | ReadOnlyFilesystem => {
                 failure.with_hint("check the permissions of the directory")
             }
             _ => failure,
@@ -80,24 +81,68 @@ impl Failure {
     }
 }
 
+/// A text and the first hint in it.
+pub fn split_hint(text: &str) -> (String, Option<String>) {
+    let marks = ["\nhint: ", "; hint: "];
+    let mut parts = vec![text];
+    for mark in marks {
+        parts = parts.into_iter().flat_map(|part| part.split(mark)).collect();
+    }
+    (parts[0].to_owned(), parts.get(1).map(|hint| (*hint).to_owned()))
+}
+
+/// Links that lead to themselves; the library has no stable name for it.
+fn is_link_loop(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    let code = Some(rustix::io::Errno::LOOP.raw_os_error());
+    #[cfg(not(unix))]
+    let code = None;
+    code.is_some() && error.raw_os_error() == code
+}
+
 impl From<samebit_recipe::Error> for Failure {
     fn from(error: samebit_recipe::Error) -> Failure {
-        Failure::new(if error.is_bad_input() { Exit::Input } else { Exit::Failed }, error)
+        match &error {
+            samebit_recipe::Error::Write { file, source } => Failure::file(file, source),
+            samebit_recipe::Error::Read { source, .. } if is_link_loop(source) => Failure::input(error),
+            _ => Failure::new(if error.is_bad_input() { Exit::Input } else { Exit::Failed }, error),
+        }
     }
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Failure {
-        Failure::new(Exit::Failed, error)
+        // A schedule that cannot be had is asked for by a flag or by the job.
+        let exit = if matches!(error, EngineError::Plan(_)) { Exit::Input } else { Exit::Failed };
+        Failure::new(exit, error)
     }
 }
 
 impl From<TraceError> for Failure {
     fn from(error: TraceError) -> Failure {
-        match &error {
-            TraceError::File { path, source } => Failure::file(path, source),
-            TraceError::FaultRange { .. } | TraceError::Version { .. } => Failure::input(error),
+        match error {
+            TraceError::File { path, source } => Failure::file(&path, &source),
+            TraceError::Engine(error) => error.into(),
+            TraceError::FaultRange { .. } | TraceError::Version { .. } | TraceError::NoState { .. } => {
+                Failure::input(error)
+            }
+            TraceError::Malformed { .. } | TraceError::Mismatch { .. } => Failure::new(Exit::Mismatch, error)
+                .with_hint("the files of the directory and its receipt are not of one run, or were changed"),
             _ => Failure::new(Exit::Failed, error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_hint_is_told_and_it_is_the_first() {
+        let split = |text| split_hint(text);
+        assert_eq!(split("a: b"), ("a: b".to_owned(), None));
+        assert_eq!(split("a; hint: b"), ("a".to_owned(), Some("b".to_owned())));
+        assert_eq!(split("a; hint: b\nhint: c"), ("a".to_owned(), Some("b".to_owned())));
+        assert_eq!(split("a\nhint: b; hint: c"), ("a".to_owned(), Some("b".to_owned())));
     }
 }

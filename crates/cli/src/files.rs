@@ -10,8 +10,10 @@
 
 use crate::failure::{Exit, Failure};
 use samebit_commit::{Digest, Tag, hash_reader};
+use samebit_graph::Program;
+use samebit_recipe::tokenizer::TOKENIZER_BYTES_LIMIT;
 use samebit_recipe::{ModelConfig, Prepared, Tokenizer, TokenizerChoice};
-use samebit_trace::{Folder, Job, Receipt, TraceError};
+use samebit_trace::{Folder, Job, Receipt, TraceError, regular};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
@@ -27,6 +29,9 @@ pub const TOKENIZER: &str = "tokenizer.json";
 pub const WEIGHTS: &str = "model.safetensors";
 /// A line a step.
 pub const METRICS: &str = "metrics.jsonl";
+
+/// The files of the directory that a receipt may name.
+pub const ALL: [&str; 5] = [JOB, CONFIG, TOKENIZER, WEIGHTS, METRICS];
 
 /// job.json.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,13 +76,8 @@ impl Stored {
     /// No run there: bad input. Files that do not agree with the receipt: a mismatch.
     pub fn open(path: &Path) -> Result<Stored, Failure> {
         let folder = run_folder(path)?;
-        let mismatch = |error: TraceError| match error {
-            TraceError::Malformed { .. } | TraceError::Mismatch { .. } => Failure::new(Exit::Mismatch, error)
-                .with_hint("the files of the directory and its receipt are not of one run, or were changed"),
-            error => error.into(),
-        };
-        let receipt = folder.receipt().map_err(mismatch)?;
-        let job = folder.job(&receipt).map_err(mismatch)?;
+        let receipt = folder.receipt()?;
+        let job = folder.job(&receipt)?;
         Ok(Stored { folder, receipt, job })
     }
 }
@@ -102,6 +102,30 @@ pub fn run_folder(path: &Path) -> Result<Folder, Failure> {
     )))
 }
 
+/// The largest job.json, in bytes: a job file, and a line for each file of the data.
+const DESCRIPTION_BYTES_LIMIT: u64 = 1 << 30;
+
+/// Reads job.json.
+///
+/// # Errors
+/// A missing or malformed file.
+pub fn description(folder: &Folder) -> Result<Description, TraceError> {
+    let path = folder.file(JOB);
+    let bytes = regular::read(&path, DESCRIPTION_BYTES_LIMIT)?;
+    serde_json::from_slice(&bytes).map_err(|error| TraceError::Malformed { path, reason: error.to_string() })
+}
+
+/// What a run writes before its first receipt, run.json first.
+const BEGINNING: [&str; 7] = ["run.json", JOB, CONFIG, TOKENIZER, "program.bin", "tables", "states"];
+
+/// Whether these names are all that a run leaves in its directory when it is killed before its first receipt.
+pub fn is_begun(names: &[String]) -> bool {
+    let is_left = |name: &String| name.ends_with(".partial");
+    let is_known = |name: &String| BEGINNING.contains(&name.as_str()) || is_left(name);
+    let has_record = names.iter().any(|name| name == BEGINNING[0]);
+    names.iter().all(is_known) && (has_record || names.iter().all(|name| name == "run.partial"))
+}
+
 /// Writes what describes the job and the model; gives the files' names.
 ///
 /// # Errors
@@ -116,7 +140,7 @@ pub fn describe(
     let tokenizer = match &job.tokenizer {
         TokenizerChoice::Bytes => "bytes",
         TokenizerChoice::File(file) => {
-            let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+            let bytes = regular::read(file, TOKENIZER_BYTES_LIMIT)?;
             write_whole(&directory.join(TOKENIZER), &bytes)?;
             names.push(TOKENIZER);
             TOKENIZER
@@ -132,7 +156,7 @@ pub fn describe(
         tokenizer: tokenizer.to_owned(),
         tokens_per_step: prepared.tokens_per_step,
         sources: prepared.sources.iter().map(source).collect(),
-        job_file: std::fs::read_to_string(&job.file).map_err(|error| Failure::file(&job.file, &error))?,
+        job_file: job.text.clone(),
     };
     let mut bytes = serde_json::to_vec_pretty(&description)
         .map_err(|error| Failure::new(Exit::Failed, format!("{JOB}: {error}")))?;
@@ -156,9 +180,18 @@ pub fn model(directory: &Path) -> Result<(ModelConfig, Tokenizer), Failure> {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn digest(path: &Path) -> Result<Digest, Failure> {
-    let read = File::open(path).and_then(|mut file| hash_reader(Tag::File, &mut file));
-    read.map_err(|error| Failure::file(path, &error))
+pub fn digest(path: &Path) -> Result<Digest, TraceError> {
+    let (mut file, _) = regular::open(path, u64::MAX)?;
+    hash_reader(Tag::File, &mut file).map_err(|source| TraceError::File { path: path.to_owned(), source })
+}
+
+/// Whether a program's first states are a model's parameters.
+pub fn fits(config: &ModelConfig, program: &Program) -> bool {
+    let parameters = samebit_recipe::model::parameters(config);
+    let is_state = |(parameter, state): (&samebit_recipe::model::Parameter, &samebit_graph::Declaration)| {
+        parameter.name == state.name && parameter.element_count() as u64 == state.len()
+    };
+    parameters.len() <= program.states.len() && parameters.iter().zip(&program.states).all(is_state)
 }
 
 /// Writes a file whole: beside its name, to the disk, then renamed.

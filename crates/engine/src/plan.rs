@@ -114,22 +114,6 @@ pub enum PlanError {
         /// Bytes allowed.
         allowed: u64,
     },
-    /// A result would be a table.
-    #[error("node {node} is a table, and so can be no state's next value, loss or gradient norm")]
-    TableResult {
-        /// The node.
-        node: NodeId,
-    },
-    /// Two states would take their next value from one node.
-    #[error("states {first} and {second} end in the same node {node}")]
-    SharedSink {
-        /// A state.
-        first: usize,
-        /// Another.
-        second: usize,
-        /// The node.
-        node: NodeId,
-    },
 }
 
 impl Plan {
@@ -152,7 +136,7 @@ impl Plan {
         Err(PlanError::TooLarge { needed, allowed: memory })
     }
 
-    /// A plan for `parts` micro-batches. `table_bounds` as in [`crate::slice::sliced`].
+    /// A plan of a legal program for `parts` micro-batches. `table_bounds` as in [`crate::slice::sliced`].
     pub fn new(
         program: &Program,
         parts: u64,
@@ -160,7 +144,6 @@ impl Plan {
         freedom: Freedom<'_>,
         thrift: Thrift,
     ) -> Result<Plan, PlanError> {
-        check_sinks(program)?;
         let cut = match parts {
             0 => return Err(PlanError::NotSliceable { parts, reason: "there is at least one" }),
             1 => vec![false; program.nodes.len()],
@@ -179,20 +162,6 @@ impl Plan {
     pub fn words(&self) -> u64 {
         self.slots.iter().map(|slot| slot.words).sum()
     }
-}
-
-fn check_sinks(program: &Program) -> Result<(), PlanError> {
-    let is_table = |node: &NodeId| matches!(program.nodes[*node as usize].kind, Kind::Table(_));
-    if let Some(node) = results(program).find(is_table) {
-        return Err(PlanError::TableResult { node });
-    }
-    let mut seen = BTreeMap::new();
-    for (second, node) in program.sinks.iter().enumerate() {
-        if let Some(first) = seen.insert(*node, second) {
-            return Err(PlanError::SharedSink { first, second, node: *node });
-        }
-    }
-    Ok(())
 }
 
 struct Builder<'a> {

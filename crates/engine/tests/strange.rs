@@ -5,7 +5,7 @@ use samebit_engine::{Engine, Settings};
 use samebit_graph::fixtures::{Dims, gpt, llama};
 use samebit_graph::interpret::{Bits, next_states, run_step};
 use samebit_graph::node::{Input, Kind, Node};
-use samebit_graph::{Index, Program};
+use samebit_graph::{DType, Index, Program};
 use samebit_num::Native;
 use samebit_ops::{Backend, Cpu};
 use std::sync::Arc;
@@ -68,6 +68,19 @@ fn disturb_input(node: &mut Node, choice: &mut Choice, change: impl Fn(&mut Inde
     change(index, choice);
 }
 
+/// A state ends in another node that would do, or the loss is another number.
+fn redirect(program: &mut Program, choice: &mut Choice) {
+    let at = choice.below(program.states.len() as u64 + 1) as usize;
+    let wanted = program.states.get(at).map_or(1, samebit_graph::Declaration::len);
+    let like: Vec<u32> = (0..)
+        .zip(&program.nodes)
+        .filter(|(_, node)| node.len() == wanted && node.dtype == DType::F32)
+        .map(|(id, _)| id)
+        .collect();
+    let node = like[choice.below(like.len() as u64) as usize];
+    *program.sinks.get_mut(at).unwrap_or(&mut program.loss) = node;
+}
+
 /// Whether an engine took the program; its result is the definition's.
 fn compare(
     program: &Program,
@@ -100,10 +113,13 @@ fn disturbed_programs_are_computed_as_defined() {
     let mut choice = Choice(0x9e37_79b9_7f4a_7c15);
     let mut taken = [0, 0];
     for (name, (program, states, tables)) in [("gpt", gpt(dims)), ("llama", llama(dims))] {
-        for round in 0..400 {
+        for round in 0..500 {
             let mut strange = program.clone();
             let node = choice.below(strange.nodes.len() as u64) as usize;
-            disturb(&mut strange.nodes[node], &mut choice);
+            match round % 4 {
+                0 => redirect(&mut strange, &mut choice),
+                _ => disturb(&mut strange.nodes[node], &mut choice),
+            }
             if strange == program || strange.check().is_err() {
                 continue;
             }

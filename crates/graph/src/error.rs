@@ -64,6 +64,12 @@ pub enum Fault {
     Elements { found: u64, expected: u64 },
     #[error("{found} sinks for {expected} states")]
     Sinks { found: u64, expected: u64 },
+    #[error("{what} is table node {node}; hint: let a map copy it")]
+    TableResult { what: &'static str, node: NodeId },
+    #[error(
+        "states {first} and {second} end in one tensor, of node {node}; hint: let a map copy it for one of them"
+    )]
+    SharedSink { first: usize, second: usize, node: NodeId },
     #[error("{what} is not in canonical form")]
     NotCanonical { what: &'static str },
 }

@@ -15,7 +15,7 @@ use crate::limits::{
 use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId};
 use crate::program::{Declaration, Program};
 use samebit_num::RegType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a rule knows of a node's surroundings.
 struct Context<'a> {
@@ -128,8 +128,31 @@ fn sinks(program: &Program) -> Result<(), Fault> {
         if node.len() != state.len() {
             return Err(Fault::Elements { found: node.len(), expected: state.len() });
         }
+        no_table(program, "a sink", *sink)?;
+    }
+    distinct_sinks(program)
+}
+
+/// A step hands each of its tensors to one state, so that none has to be copied.
+fn distinct_sinks(program: &Program) -> Result<(), Fault> {
+    let tensor = |id: NodeId| match program.nodes[id as usize].kind {
+        Kind::State(state) => (true, state),
+        _ => (false, id),
+    };
+    let mut seen = BTreeMap::new();
+    for (second, node) in program.sinks.iter().enumerate() {
+        if let Some(first) = seen.insert(tensor(*node), second) {
+            return Err(Fault::SharedSink { first, second, node: *node });
+        }
     }
     Ok(())
+}
+
+fn no_table(program: &Program, what: &'static str, node: NodeId) -> Result<(), Fault> {
+    match program.nodes[node as usize].kind {
+        Kind::Table(_) => Err(Fault::TableResult { what, node }),
+        _ => Ok(()),
+    }
 }
 
 fn results(program: &Program) -> Result<(), Fault> {
@@ -141,6 +164,7 @@ fn results(program: &Program) -> Result<(), Fault> {
         if node.dtype != DType::F32 {
             return Err(Fault::Types);
         }
+        no_table(program, what, id)?;
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use samebit_graph::fixtures::{self, Dims};
 use samebit_graph::index::{coord, element, fold, row};
-use samebit_graph::{DType, Fault, Fold, GraphError, Index, Input, Kind, Node, Program, Relation};
+use samebit_graph::{
+    DType, Declaration, Fault, Fold, GraphError, Index, Input, Kind, Node, Program, Relation,
+};
 use samebit_num::{Code, RegType};
 
 fn program() -> Program {
@@ -63,6 +65,43 @@ fn cases() -> Vec<(&'static str, Change, Wanted)> {
     let mut case = |name, change: Change, wanted: Wanted| cases.push((name, change, wanted));
     case("a missing sink", Box::new(|p| p.sinks.truncate(1)), |f| matches!(f, Fault::Sinks { .. }));
     case("a sink beyond the end", Box::new(|p| p.sinks[0] = 60_000), |f| matches!(f, Fault::Missing { .. }));
+    case(
+        "a sink of two states",
+        Box::new(|p| {
+            let like = |at: usize| {
+                p.states
+                    .iter()
+                    .rposition(|state| state.shape == p.states[at].shape)
+                    .filter(|other| *other != at)
+            };
+            let (first, second) = (0..p.states.len()).find_map(|at| Some((at, like(at)?))).expect("a pair");
+            p.sinks[second] = p.sinks[first];
+        }),
+        |f| matches!(f, Fault::SharedSink { .. }),
+    );
+    case(
+        "a state that two nodes read and two states end in",
+        Box::new(|p| {
+            let states = p.states.len() as u32;
+            p.states.extend(["x", "y"].map(|name| Declaration { name: name.into(), ..p.states[0].clone() }));
+            let first = p.nodes.iter().position(|node| node.kind == Kind::State(0)).expect("a node");
+            for _ in 0..2 {
+                p.sinks.push(p.nodes.len() as u32);
+                p.nodes.push(Node { kind: Kind::State(states), ..p.nodes[first].clone() });
+            }
+        }),
+        |f| matches!(f, Fault::SharedSink { .. }),
+    );
+    case(
+        "a loss that is a table",
+        Box::new(|p| {
+            p.tables.push(Declaration { name: "one".into(), dtype: DType::F32, shape: vec![1] });
+            p.loss = p.nodes.len() as u32;
+            let kind = Kind::Table(p.tables.len() as u32 - 1);
+            p.nodes.push(Node { op: "table".into(), dtype: DType::F32, shape: vec![1], kind });
+        }),
+        |f| matches!(f, Fault::TableResult { .. }),
+    );
     case("a sink of another size", Box::new(|p| p.sinks.swap(0, 3)), |f| matches!(f, Fault::Elements { .. }));
     case("a loss of many elements", Box::new(|p| p.loss = 0), |f| {
         matches!(f, Fault::Elements { expected: 1, .. })

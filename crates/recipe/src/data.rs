@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 pub use files::find_files;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 use crate::job::{Dataset, Format};
 use crate::tokenizer::{DocumentError, Tokenizer};
 
@@ -171,7 +171,7 @@ fn read_jsonl(file: &Path, field: &str, sink: &mut Sink<'_>) -> Result<()> {
         source,
         hint: String::from("check the data set's path"),
     };
-    let mut reader = std::io::BufReader::new(std::fs::File::open(file).map_err(fail)?);
+    let mut reader = std::io::BufReader::new(open_regular(file, "check the data set's path")?.0);
     let mut line = Vec::new();
     for number in 1u64.. {
         line.clear();

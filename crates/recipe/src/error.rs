@@ -221,7 +221,26 @@ impl Error {
     }
 }
 
-/// Reads a whole file, at most `limit` bytes of it.
+/// Opens a regular file for reading; gives its length, too. A pipe, which may wait for ever, and a device, which may never end, are refused
+/// before they are opened.
+///
+/// # Errors
+/// [`Error::Read`].
+pub(crate) fn open_regular(file: &Path, hint: &str) -> Result<(std::fs::File, u64)> {
+    use std::io::{Error as IoError, ErrorKind};
+    let fail = |source| Error::Read { file: file.to_owned(), source, hint: hint.to_owned() };
+    let found = std::fs::metadata(file).map_err(fail)?;
+    if found.is_dir() {
+        return Err(fail(IoError::new(ErrorKind::IsADirectory, "it is a directory, not a file")));
+    }
+    if !found.is_file() {
+        let message = "it is a pipe, a device or a socket, not a regular file";
+        return Err(fail(IoError::new(ErrorKind::InvalidInput, message)));
+    }
+    Ok((std::fs::File::open(file).map_err(fail)?, found.len()))
+}
+
+/// Reads a whole regular file, at most `limit` bytes of it.
 ///
 /// # Errors
 /// [`Error::Read`], also for a file beyond the limit.
@@ -229,7 +248,7 @@ pub(crate) fn read_bounded(file: &Path, limit: u64, hint: &str) -> Result<Vec<u8
     use std::io::Read;
     let fail = |source| Error::Read { file: file.to_owned(), source, hint: hint.to_owned() };
     let mut bytes = Vec::new();
-    std::fs::File::open(file).map_err(fail)?.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    open_regular(file, hint)?.0.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         let message = format!("it is longer than the limit of {limit} bytes");
         return Err(fail(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message)));

@@ -25,6 +25,8 @@ pub const JOB_BYTES_LIMIT: u64 = 1 << 20;
 pub struct Job {
     /// The job file.
     pub file: PathBuf,
+    /// Its text.
+    pub text: String,
     /// The model and where its first weights come from.
     pub model: Model,
     /// How text becomes tokens.
@@ -83,17 +85,10 @@ impl Job {
         let fields = Fields::new(file, "", &value, &[KEYS, training::KEYS])?;
         let directory = file.parent().unwrap_or(Path::new(""));
         let model = read_model(&fields, directory)?;
-        let training = training::read(&fields)?;
-        if training.sequence_len > model.config.positions() {
-            return Err(fields.bad(
-                "sequence_len",
-                training.sequence_len,
-                format!("the model has {} positions", model.config.positions()),
-                "lower sequence_len, or raise n_positions (max_position_embeddings) of a model from scratch",
-            ));
-        }
+        let training = read_training(&fields, &model.config)?;
         Ok(Job {
             file: file.to_owned(),
+            text: text.to_owned(),
             model,
             tokenizer: read_tokenizer(&fields, directory)?,
             datasets: dataset::read(&fields, directory)?,
@@ -102,6 +97,49 @@ impl Job {
             market: market::read(&fields)?,
         })
     }
+}
+
+/// What a job file says without the files that it names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// How the model is trained.
+    pub training: Training,
+    /// Steps of a segment.
+    pub segment_steps: usize,
+    /// Whether a byte is a token.
+    pub reads_bytes: bool,
+    /// Whether training goes on from weights that the job names; otherwise they are drawn from the seed.
+    pub has_weights: bool,
+}
+
+impl Outline {
+    /// Checks the text of a job file whose model is known to be `config`; no file is looked at.
+    ///
+    /// # Errors
+    /// As [`Job::load`], but for data, tokenizer and model.
+    pub fn parse(text: &str, file: &Path, config: &ModelConfig) -> Result<Self> {
+        let value = Value::from_yaml(text, file)?;
+        let fields = Fields::new(file, "", &value, &[KEYS, training::KEYS])?;
+        Ok(Outline {
+            training: read_training(&fields, config)?,
+            segment_steps: read_segment_steps(&fields)?,
+            reads_bytes: fields.text("tokenizer")? == Some("bytes"),
+            has_weights: fields.text("base_model")?.is_some(),
+        })
+    }
+}
+
+fn read_training(fields: &Fields<'_>, model: &ModelConfig) -> Result<Training> {
+    let training = training::read(fields)?;
+    if training.sequence_len <= model.positions() {
+        return Ok(training);
+    }
+    Err(fields.bad(
+        "sequence_len",
+        training.sequence_len,
+        format!("the model has {} positions", model.positions()),
+        "lower sequence_len, or raise n_positions (max_position_embeddings) of a model from scratch",
+    ))
 }
 
 fn read_model(fields: &Fields<'_>, directory: &Path) -> Result<Model> {

@@ -109,6 +109,22 @@ pub fn training_tables(
     model::in_order(program, given)
 }
 
+/// The words of the tables that follow from the job file alone, by name: all but the tokens.
+///
+/// # Errors
+/// [`crate::Error::TooLittleData`] if so many tokens do not fill a step.
+pub fn derived_tables(
+    model: &ModelConfig,
+    training: &Training,
+    token_count: usize,
+) -> Result<Vec<(&'static str, Vec<u32>)>> {
+    let (sequence_len, rows) = (training.sequence_len, training.rows_per_step());
+    let order = order_table(training.seed, token_count, sequence_len, rows, training.max_steps)?;
+    let mut tables = model::position_tables(model, training.sequence_len);
+    tables.extend([(batch::ORDER, order), (SCHEDULE, schedule(training))]);
+    Ok(tables)
+}
+
 /// The table `schedule` f32 \[steps, 4\]: learning rate · 1/(1 − β1^(step+1)) · 1/(1 − β2^(step+1)) · 1 − learning rate · weight decay, the last
 /// rounded twice. SGD uses the first only; the others are 1.
 fn schedule(training: &Training) -> Vec<u32> {

@@ -52,12 +52,18 @@ impl Value {
             Value::Null => "null".into(),
             Value::Flag(flag) => flag.to_string(),
             Value::Integer(integer) => integer.to_string(),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) => decimal(*number),
             Value::Text(text) => format!("`{}`", shortened(text)),
             Value::List(items) => format!("a list of {}", items.len()),
             Value::Map(_) => "a map".into(),
         }
     }
+}
+
+/// A number as people write it: with an exponent where there would be many zeros.
+fn decimal(number: f64) -> String {
+    let is_plain = number == 0.0 || !number.is_finite() || (1e-5..1e15).contains(&number.abs());
+    if is_plain { number.to_string() } else { format!("{number:e}") }
 }
 
 fn shortened(text: &str) -> String {
@@ -251,12 +257,16 @@ impl<'a> Fields<'a> {
         let single = number as f32;
         if single.is_finite() && range.contains(&single) {
             if single == 0.0 && number != 0.0 {
-                return Err(self.bad(key, number, "too small for binary32", "write 0 or a larger number"));
+                let hint = "write 0 or a larger number";
+                return Err(self.bad(key, decimal(number), "too small for binary32", hint));
             }
             return Ok(Some(if single == 0.0 { 0.0 } else { single }));
         }
-        let hint = format!("it must be between {} and {}", range.start(), range.end());
-        Err(self.bad(key, number, "out of range", hint))
+        // The shortest decimal of a bound is a number of binary32.
+        let bound = |bound: &f32| decimal(bound.to_string().parse().unwrap_or(f64::from(*bound)));
+        let (start, end) = (bound(range.start()), bound(range.end()));
+        let hint = format!("it must be between {start} and {end}");
+        Err(self.bad(key, decimal(number), "out of range", hint))
     }
 
     /// A text.

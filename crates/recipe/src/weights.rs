@@ -20,7 +20,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 pub(crate) use save::replace_file;
 pub use save::save_weights;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 
 /// A tensor of binary32 in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,13 +79,8 @@ impl WeightFile {
     /// # Errors
     /// The file cannot be read, or its header is truncated, too long, not valid, or at odds with the file's length or itself.
     pub fn open(path: &Path) -> Result<Self> {
-        let fail = |source| Error::Read {
-            file: path.to_owned(),
-            source,
-            hint: "a model directory holds config.json and model.safetensors".into(),
-        };
-        let mut file = File::open(path).map_err(fail)?;
-        let length = file.metadata().map_err(fail)?.len();
+        let (mut file, length) =
+            open_regular(path, "a model directory holds config.json and model.safetensors")?;
         let bytes = header::read(&mut file, length, path)?;
         let data_start = 8 + bytes.len() as u64;
         let metadata = header::parse(&bytes, length - data_start, path)?;

@@ -10,7 +10,7 @@
 
 use crate::runner::{StepTrace, Words};
 use crate::{Element, TraceError};
-use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError, state, steps, tensor};
+use samebit_commit::{Kind, Leaves, Sequence, SequenceError, state, steps, tensor};
 use samebit_graph::Program;
 use samebit_graph::node::{DType, NodeId};
 use std::collections::BTreeSet;
@@ -209,21 +209,7 @@ impl Pages {
 }
 
 impl Sequence for Pages {
-    fn kind(&self) -> Kind {
-        Kind::Tensor
-    }
-
-    fn len(&self) -> u64 {
-        self.leaves.len()
-    }
-
-    fn root(&self) -> Result<Digest, SequenceError> {
-        self.leaves.root()
-    }
-
-    fn node(&self, level: u32, index: u64) -> Result<Digest, SequenceError> {
-        self.leaves.node(level, index)
-    }
+    samebit_commit::named_by_leaves!(leaves);
 
     fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
         SequenceError::check_range(Kind::Tensor, self.len(), 0, leaf)?;

@@ -162,21 +162,7 @@ impl Row {
 }
 
 impl Sequence for Row {
-    fn kind(&self) -> Kind {
-        Kind::Row
-    }
-
-    fn len(&self) -> u64 {
-        self.leaves.len()
-    }
-
-    fn root(&self) -> Result<Digest, SequenceError> {
-        self.leaves.root()
-    }
-
-    fn node(&self, level: u32, index: u64) -> Result<Digest, SequenceError> {
-        self.leaves.node(level, index)
-    }
+    samebit_commit::named_by_leaves!(leaves);
 
     fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
         SequenceError::check_range(Kind::Row, self.len(), 0, leaf)?;

@@ -40,7 +40,9 @@ pub enum Fault {
 
 /// Why a text is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no fault; hint: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR")]
+#[error(
+    "`{text}` is no fault; hint: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR with a finite factor"
+)]
 pub struct ParseFaultError {
     text: String,
 }
@@ -62,7 +64,8 @@ impl FromStr for Fault {
             ["row", step] => Ok(Fault::Row { step: number(step)? }),
             ["skip", step] => Ok(Fault::Skip { step: number(step)? }),
             ["rate", step, factor] => {
-                Ok(Fault::Rate { step: number(step)?, factor: factor.parse().map_err(|_| error())? })
+                let factor = factor.parse().ok().filter(|factor: &f32| factor.is_finite());
+                Ok(Fault::Rate { step: number(step)?, factor: factor.ok_or_else(error)? })
             }
             _ => Err(error()),
         }
@@ -163,7 +166,17 @@ mod tests {
         for text in ["value:3:17:1000:-2", "row:0", "skip:9", "rate:4:1.5"] {
             assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(text));
         }
-        for text in ["", "value:1:2:3", "row:x", "skip", "rate:1:abc", "value:-1:0:0:1"] {
+        for text in [
+            "",
+            "value:1:2:3",
+            "row:x",
+            "skip",
+            "rate:1:abc",
+            "rate:1:nan",
+            "rate:1:inf",
+            "rate:1:1e99",
+            "value:-1:0:0:1",
+        ] {
             assert!(text.parse::<Fault>().is_err(), "{text}");
         }
     }

@@ -9,11 +9,11 @@
 //! ```
 
 use crate::receipt::{Receipt, RunRecord};
-use crate::{Job, Runner, TraceError};
+use crate::{Job, Runner, TraceError, regular};
 use samebit_commit::{Canonical, DType, tensor};
 use samebit_graph::{Program, Spec};
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,13 @@ pub enum Keep {
 
 /// Words moved between memory and disk at a time.
 const PIECE_WORDS: usize = 1 << 18;
+
+/// The largest receipt, in bytes: a segment takes about 200.
+pub const RECEIPT_BYTES_LIMIT: u64 = 1 << 30;
+/// The largest run.json, in bytes.
+pub const RECORD_BYTES_LIMIT: u64 = 1 << 20;
+/// The largest program, in bytes: its nodes take a few hundred each.
+pub const PROGRAM_BYTES_LIMIT: u64 = 1 << 28;
 
 /// A run's folder.
 #[derive(Clone, Debug)]
@@ -139,17 +146,13 @@ impl Folder {
         mut each: impl FnMut(usize, Vec<u32>) -> Result<(), TraceError>,
     ) -> Result<(), TraceError> {
         let path = self.state_path(step);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let expected: u64 = program.states.iter().map(|state| state.len() * 4).sum();
+        let file = match open_words(&path, expected) {
+            Err(TraceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return Err(TraceError::NoState { step });
             }
-            file => file.map_err(TraceError::file(&path))?,
+            file => file?,
         };
-        let expected: u64 = program.states.iter().map(|state| state.len() * 4).sum();
-        let found = file.metadata().map_err(TraceError::file(&path))?.len();
-        if found != expected {
-            return Err(TraceError::malformed(&path, format!("{found} bytes instead of {expected}")));
-        }
         let mut file = BufReader::with_capacity(PIECE_WORDS * 4, file);
         for (index, state) in program.states.iter().enumerate() {
             let words = read_words(&mut file, state.len() as usize).map_err(TraceError::file(&path))?;
@@ -182,7 +185,7 @@ impl Folder {
     /// A missing or malformed file.
     pub fn receipt(&self) -> Result<Receipt, TraceError> {
         let path = self.file("receipt.json");
-        Receipt::from_bytes(&path, &fs::read(&path).map_err(TraceError::file(&path))?)
+        Receipt::from_bytes(&path, &regular::read(&path, RECEIPT_BYTES_LIMIT)?)
     }
 
     /// Reads how the folder was made.
@@ -191,7 +194,7 @@ impl Folder {
     /// A missing or malformed file.
     pub fn record(&self) -> Result<RunRecord, TraceError> {
         let path = self.file("run.json");
-        let bytes = fs::read(&path).map_err(TraceError::file(&path))?;
+        let bytes = regular::read(&path, RECORD_BYTES_LIMIT)?;
         serde_json::from_slice(&bytes).map_err(|error| TraceError::malformed(&path, error))
     }
 
@@ -211,11 +214,7 @@ impl Folder {
     /// # Errors
     /// Missing or malformed files, and [`TraceError::Mismatch`] where bytes have another root than the receipt says.
     pub fn job(&self, receipt: &Receipt) -> Result<Job, TraceError> {
-        let path = self.file("program.bin");
-        let bytes = fs::read(&path).map_err(TraceError::file(&path))?;
-        let program = Program::from_bytes(&bytes).map_err(|error| TraceError::malformed(&path, error))?;
-        program.check().map_err(|error| TraceError::malformed(&path, error))?;
-        expect("program.bin", program.digest(), receipt.program)?;
+        let program = self.program(receipt)?;
         if receipt.tables.len() != program.tables.len() {
             return Err(TraceError::malformed(
                 self.file("receipt.json"),
@@ -225,6 +224,10 @@ impl Folder {
         let mut tables = Vec::new();
         let mut roots = Vec::new();
         for table in &program.tables {
+            if table.name.contains(['/', '\\', '\0']) {
+                let reason = format!("table {:?} has a name that no file can have", table.name);
+                return Err(TraceError::malformed(self.file("program.bin"), reason));
+            }
             let words = self.read_table(&table.name, table.len() as usize)?;
             check_words(&self.table_path(&table.name), table.dtype, &words)?;
             let root = tensor::root_of(table.dtype, &words);
@@ -245,14 +248,32 @@ impl Folder {
         Ok(Job { program: Arc::new(program), spec, tables: Arc::new(tables) })
     }
 
+    /// Reads the program back and checks it against the receipt.
+    ///
+    /// # Errors
+    /// A missing, malformed or illegal program, and [`TraceError::Mismatch`] where it is another than the receipt says.
+    pub fn program(&self, receipt: &Receipt) -> Result<Program, TraceError> {
+        let path = self.file("program.bin");
+        let bytes = regular::read(&path, PROGRAM_BYTES_LIMIT)?;
+        let program = Program::from_bytes(&bytes).map_err(|error| TraceError::malformed(&path, error))?;
+        program.check().map_err(|error| TraceError::malformed(&path, error))?;
+        expect("program.bin", program.digest(), receipt.program)?;
+        Ok(program)
+    }
+
     fn read_table(&self, name: &str, len: usize) -> Result<Vec<u32>, TraceError> {
         let path = self.table_path(name);
-        let mut file = File::open(&path).map_err(TraceError::file(&path))?;
-        let found = file.metadata().map_err(TraceError::file(&path))?.len();
-        if found != len as u64 * 4 {
-            return Err(TraceError::malformed(&path, format!("{found} bytes instead of {}", len * 4)));
-        }
+        let mut file = open_words(&path, len as u64 * 4)?;
         read_words(&mut file, len).map_err(TraceError::file(&path))
+    }
+}
+
+/// Opens a file that has to hold exactly so many bytes.
+fn open_words(path: &Path, expected: u64) -> Result<File, TraceError> {
+    let (file, found) = regular::open(path, u64::MAX)?;
+    match found == expected {
+        true => Ok(file),
+        false => Err(TraceError::malformed(path, format!("{found} bytes instead of {expected}"))),
     }
 }
 

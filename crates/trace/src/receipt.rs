@@ -2,6 +2,7 @@
 
 use crate::{Job, TraceError};
 use samebit_commit::{Digest, steps};
+use samebit_graph::Program;
 use samebit_graph::limits::STEP_LIMIT;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,6 +100,29 @@ pub struct Cost {
     pub work_units: u64,
     /// Time; not part of what can be checked.
     pub seconds: f64,
+}
+
+impl Cost {
+    /// Operations or bytes of a work unit.
+    const WORK_UNIT: u64 = 1_000_000;
+
+    /// What one step of a program takes; no seconds.
+    pub fn of_step(program: &Program) -> Cost {
+        let cost = program.cost();
+        let bytes = cost.bytes_read.saturating_add(cost.bytes_written);
+        let work_units = cost.flops.max(bytes).div_ceil(Cost::WORK_UNIT);
+        Cost { flops: cost.flops, bytes, work_units, seconds: 0.0 }
+    }
+
+    /// What so many steps of this cost take; no seconds.
+    pub fn times(&self, steps: u64) -> Cost {
+        Cost {
+            flops: self.flops.saturating_mul(steps),
+            bytes: self.bytes.saturating_mul(steps),
+            work_units: self.work_units.saturating_mul(steps),
+            seconds: 0.0,
+        }
+    }
 }
 
 /// How a folder was made; `pinpoint` replays each side as its record says.

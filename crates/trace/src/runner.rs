@@ -6,7 +6,7 @@ use crate::job::{Job, entries, state_root_of};
 use samebit_commit::{Digest, state::Entry, tensor};
 use samebit_engine::{Engine, Outcome, Settings, Watch};
 use samebit_graph::node::{DType, Kind, NodeId};
-use samebit_ops::{Backend, Buffer};
+use samebit_ops::{Backend, Buffer, inner_digests};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,8 +99,9 @@ impl Runner {
     pub fn state_entries(&self) -> Vec<Entry> {
         let program = self.engine.program();
         let root = |(index, state): (usize, &samebit_graph::Declaration)| {
-            let pages: Vec<Digest> = self.engine.state_page_digests(index).into_iter().map(Digest).collect();
-            self.engine.install(|| tensor::root_of_pages(state.dtype, state.len(), &pages))
+            let pages = self.engine.state_page_digests(index);
+            self.engine
+                .install(|| tensor::root_of_pages_by(state.dtype, state.len(), &pages, inner_digests))
         };
         let roots: Vec<Digest> = program.states.iter().enumerate().map(root).collect();
         entries(program, &roots)
@@ -267,9 +268,9 @@ impl Recorder<'_> {
 impl Watch for Recorder<'_> {
     fn node(&mut self, node: NodeId, backend: &dyn Backend, buffer: &mut Buffer, words: usize) {
         self.liar.node(node, backend, buffer, words);
-        let pages: Vec<Digest> = backend.page_digests(buffer, words).into_iter().map(Digest).collect();
+        let pages = backend.page_digests(buffer, words);
         let dtype: DType = self.liar.program.nodes[node as usize].dtype;
-        self.roots[node as usize] = tensor::root_of_pages(dtype, words as u64, &pages);
+        self.roots[node as usize] = tensor::root_of_pages_by(dtype, words as u64, &pages, inner_digests);
         if self.capture.wants(node) {
             let mut captured = vec![0; words];
             backend.read(buffer, 0, &mut captured);

@@ -10,7 +10,7 @@
 use crate::claims::sequence_of_steps;
 use crate::folder::write_atomically;
 use crate::runner::{Capture, StepTrace, Words};
-use crate::{Claims, Runner, SegmentRoots, TraceError};
+use crate::{Claims, Runner, SegmentRoots, TraceError, regular};
 use samebit_commit::state::{ENTRY_LIMIT, Entry};
 use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder};
 use samebit_engine::Outcome;
@@ -23,6 +23,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The largest file of a step's roots, in bytes: every node and state of the largest program.
+const ROOTS_BYTES_LIMIT: u64 = 1 << 24;
 
 /// A segment's stored trace; the sequence of its steps. Below a step whose words were not stored, its roots are all there is.
 pub struct StoredTrace {
@@ -67,7 +70,7 @@ impl StoredTrace {
     pub fn open(path: &Path, program: Arc<Program>, range: Range<u64>) -> Result<StoredTrace, TraceError> {
         let read = |step: u64| {
             let file = roots_path(path, step);
-            let bytes = fs::read(&file).map_err(TraceError::file(&file))?;
+            let bytes = regular::read(&file, ROOTS_BYTES_LIMIT)?;
             let trace = StepTrace::from_bytes(&bytes).map_err(|error| TraceError::malformed(&file, error))?;
             let (nodes, states) = (program.nodes.len(), program.states.len());
             if (trace.nodes.len(), trace.state.len()) != (nodes, states) {
@@ -86,10 +89,11 @@ impl StoredTrace {
             return Err(TraceError::NoWords { step });
         }
         let mut bytes = vec![0; 4 * place.1 as usize];
-        let read = File::open(&path).and_then(|mut file| {
+        let (mut file, _) = regular::open(&path, u64::MAX)?;
+        let read = (|| {
             file.seek(SeekFrom::Start(4 * place.0))?;
             file.read_exact(&mut bytes)
-        });
+        })();
         read.map_err(TraceError::file(&path))?;
         Ok(bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
     }

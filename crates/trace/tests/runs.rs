@@ -6,7 +6,7 @@ use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, gpt, llama};
 use samebit_ops::{Backend, Cpu};
 use samebit_trace::{
-    Control, Cost, Ending, Fault, Finding, Folder, Job, Keep, Receipt, Replay, RunRecord, Runner, Selection,
+    Control, Ending, Fault, Finding, Folder, Job, Keep, Receipt, Replay, RunRecord, Runner, Selection,
     TraceError, drive, verify,
 };
 use std::sync::Arc;
@@ -54,8 +54,7 @@ impl World {
     fn run(&self, faults: &[Fault]) -> Made {
         let (mut made, mut runner) = self.start(faults);
         let each = &mut |_: &_| Control::Continue;
-        drive(&made.folder, &mut runner, &mut made.receipt, Keep::All, &Cost::default(), each)
-            .expect("a run");
+        drive(&made.folder, &mut runner, &mut made.receipt, Keep::All, each).expect("a run");
         made
     }
 }
@@ -91,13 +90,13 @@ fn a_stopped_run_resumes_to_the_same_bits() {
             true => Control::Stop,
             false => Control::Continue,
         };
-        let ending = drive(&made.folder, &mut runner, &mut made.receipt, Keep::Last, &Cost::default(), each);
+        let ending = drive(&made.folder, &mut runner, &mut made.receipt, Keep::Last, each);
         assert_eq!(ending.expect("a run"), Ending::Running);
         let mut receipt = made.folder.receipt().expect("a receipt");
         let mut runner = world.runner(&[]);
         made.folder.load_state(receipt.steps_run(), &mut runner).expect("the last segment's state");
         let each = &mut |_: &_| Control::Continue;
-        drive(&made.folder, &mut runner, &mut receipt, Keep::Last, &Cost::default(), each).expect("a run");
+        drive(&made.folder, &mut runner, &mut receipt, Keep::Last, each).expect("a run");
         assert_eq!(receipt.segments, whole.receipt.segments, "stopped at step {stop}");
         let lines = std::fs::read_to_string(made.folder.file("metrics.jsonl")).expect("metrics");
         assert_eq!(lines, std::fs::read_to_string(whole.folder.file("metrics.jsonl")).expect("metrics"));

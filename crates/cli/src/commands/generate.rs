@@ -7,12 +7,14 @@ use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::memory::Schedule;
 use crate::screen::Screen;
+use samebit_commit::tensor;
 use samebit_engine::Engine;
 use samebit_graph::batch::TOKENS;
 use samebit_num::philox::Stream;
 use samebit_num::{Native, functions};
 use samebit_recipe::random::GENERATION_STREAM;
 use samebit_recipe::{Forward, ModelConfig, Tokenizer, load_model};
+use samebit_trace::{Folder, Receipt, state_root_of};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub fn generate(arguments: &Generate, global: &Global, screen: &Screen) -> Outco
             arguments.dir.display()
         )));
     }
+    let run = claimed(&arguments.dir)?;
     let (config, tokenizer) = files::model(&arguments.dir)?;
     if matches!(tokenizer, Tokenizer::Bytes) && config.vocabulary() < 256 {
         return Err(Failure::input(format!(
@@ -38,7 +41,10 @@ pub fn generate(arguments: &Generate, global: &Global, screen: &Screen) -> Outco
             config.vocabulary()
         )));
     }
-    let weights = weights(&arguments.dir, &config)?;
+    let weights = match &run {
+        None => load_model(&config, &arguments.dir.join(files::WEIGHTS))?,
+        Some(run) => stored_weights(run, &config)?,
+    };
     let mut tokens = tokenizer.encode(&arguments.prompt)?;
     if tokens.is_empty() {
         tokens.extend(tokenizer.end_of_text());
@@ -79,34 +85,65 @@ fn is_bytes(tokenizer: &Tokenizer) -> bool {
     matches!(tokenizer, Tokenizer::Bytes)
 }
 
-/// The model's weights: of the last state that a run stored, or of a weights file.
-fn weights(directory: &Path, config: &ModelConfig) -> Result<Vec<Vec<u32>>, Failure> {
-    if !directory.join("receipt.json").is_file() {
-        return Ok(load_model(config, &directory.join(files::WEIGHTS))?);
+/// A run's folder with its receipt.
+struct Claimed {
+    folder: Folder,
+    receipt: Receipt,
+}
+
+/// The run in the directory, if it is one's; the files that describe its model are those that the receipt names.
+fn claimed(directory: &Path) -> Result<Option<Claimed>, Failure> {
+    let folder = Folder::at(directory);
+    if !folder.file("receipt.json").exists() {
+        return Ok(None);
     }
-    let folder = samebit_trace::Folder::at(directory);
     let receipt = folder.receipt()?;
-    let path = folder.file("program.bin");
-    let bytes = std::fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
-    let program = <samebit_graph::Program as samebit_commit::Canonical>::from_bytes(&bytes)
-        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
-    let parameters = samebit_recipe::model::parameters(config);
-    let fits = parameters.len() <= program.states.len()
-        && parameters.iter().zip(&program.states).all(|(p, state)| p.element_count() as u64 == state.len());
-    if !fits {
-        return Err(Failure::input(format!(
-            "{}: config.json and program.bin are of different models\nhint: restore the file that was changed",
-            directory.display()
-        )));
+    for name in [files::CONFIG, files::TOKENIZER] {
+        let path = folder.file(name);
+        let reason = match receipt.files.get(name) {
+            None if !path.exists() => continue,
+            None => "is there, but the receipt does not name it",
+            Some(digest) if files::digest(&path)? != *digest => "is not the file that the receipt names",
+            Some(_) => continue,
+        };
+        let message =
+            format!("{} {reason}\nhint: restore the file; `samebit verify` checks them all", path.display());
+        return Err(Failure::new(Exit::Mismatch, message));
     }
-    let mut weights = Vec::new();
-    folder.read_state(receipt.steps_run(), &program, |state, words| {
-        if state < parameters.len() {
+    Ok(Some(Claimed { folder, receipt }))
+}
+
+/// The model's weights in the last state that a run stored, which has to be the one in its receipt.
+fn stored_weights(run: &Claimed, config: &ModelConfig) -> Result<Vec<Vec<u32>>, Failure> {
+    let Claimed { folder, receipt } = run;
+    let program = folder.program(receipt)?;
+    if !files::fits(config, &program) {
+        return Err(Failure::new(
+            Exit::Mismatch,
+            format!(
+                "{}: config.json and program.bin are of different models\nhint: `samebit verify` tells what was changed",
+                folder.path().display()
+            ),
+        ));
+    }
+    let count = samebit_recipe::model::parameters(config).len();
+    let (mut weights, mut roots) = (Vec::new(), Vec::new());
+    let step = receipt.steps_run();
+    folder.read_state(step, &program, |state, words| {
+        roots.push(tensor::root_of(program.states[state].dtype, &words));
+        if state < count {
             weights.push(words);
         }
         Ok(())
     })?;
-    Ok(weights)
+    let (found, claimed) = (state_root_of(&program, &roots), receipt.final_state);
+    if found == claimed {
+        return Ok(weights);
+    }
+    let message = format!(
+        "the state before step {step} has root {found}, but the receipt says {claimed}\nhint: the stored state was changed; `samebit verify` checks the whole run"
+    );
+    Err(Failure::new(Exit::Mismatch, message))
 }
 
 /// A model that gives the logits of what comes next.

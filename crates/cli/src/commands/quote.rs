@@ -1,6 +1,6 @@
 //! `samebit quote`: what a job costs, before it runs.
 
-use super::run::{read_job, step_cost};
+use super::run::read_job;
 use crate::arguments::{Global, Quote};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Machine;
@@ -9,6 +9,7 @@ use crate::progress::spin;
 use crate::screen::{Screen, amount, bytes, duration, grouped};
 use crate::speed::Speed;
 use samebit_engine::recompute::Thrift;
+use samebit_trace::Cost;
 use serde_json::json;
 
 /// Tells the cost of the whole job.
@@ -25,7 +26,7 @@ pub fn quote(arguments: &Quote, global: &Global, screen: &Screen) -> Outcome {
         ))
     })?;
     let speed = spin("measuring this machine", || Speed::measure(&machine))?;
-    let step = step_cost(program);
+    let step = Cost::of_step(program);
     let steps = prepared.steps;
     let total = |amount: u64| amount.saturating_mul(steps);
     let seconds = speed.seconds(program) * steps as f64;

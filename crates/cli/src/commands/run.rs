@@ -7,7 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::memory::{Needs, Schedule};
 use crate::progress::{Progress, spin};
-use crate::screen::{Screen, duration};
+use crate::screen::{Screen, amount, duration, grouped};
 use samebit_recipe::{Prepared, prepare, save_model};
 use samebit_trace::{
     Control, Cost, Ending, Folder, Job, Metrics, Receipt, RunRecord, Runner, TraceError, drive,
@@ -24,6 +24,7 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
     check_place(&arguments.out, arguments.resume)?;
     let machine = Machine::choose(global)?;
     let file = samebit_recipe::Job::load(&arguments.job)?;
+    arguments.max_work.map_or(Ok(()), |limit| check_work(&file, limit))?;
     let mut prepared = read_job(&file)?;
     let states = std::mem::take(&mut prepared.states);
     let job = spin("hashing", || {
@@ -40,7 +41,7 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
         engine_version: VERSION.to_owned(),
         faults: arguments.inject_fault.iter().map(ToString::to_string).collect(),
     };
-    let receipt = start(&folder, arguments, &file, &prepared, &job, &states, &mut record)?;
+    let receipt = start(&folder, &file, &prepared, &job, &states, &mut record)?;
     drop(states);
     let faults = faults_of(&record)?;
     let mut runner = Runner::new(job, machine.backend.clone(), &machine.settings(schedule), faults)?;
@@ -60,8 +61,29 @@ fn check_start(session: &Session<'_>, runner: &Runner) -> Result<(), Failure> {
         return Ok(());
     }
     let step = session.receipt.steps_run();
-    Err(Failure::input(format!(
+    let message = format!(
         "the state before step {step} has root {found}, but the receipt says {claimed}\nhint: the stored state was changed; run the job again in another directory"
+    );
+    Err(Failure::new(Exit::Mismatch, message))
+}
+
+/// Refuses a job that is too expensive before its data is read or a weight is drawn. What a step takes does not depend on how much data
+/// there is to choose from.
+fn check_work(file: &samebit_recipe::Job, limit: u64) -> Result<(), Failure> {
+    let training = &file.training;
+    let tokens = training.rows_per_step() as u64 * training.sequence_len as u64 + 1;
+    let program = samebit_recipe::model::training_program(&file.model.config, training, tokens);
+    let steps = training.max_steps as u64;
+    let cost = Cost::of_step(&program).times(steps);
+    if cost.work_units <= limit {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "the job takes {} work units ({} in {} steps), more than --max-work {}\nhint: raise --max-work, or lower max_steps, the batch or the model's sizes",
+        grouped(cost.work_units),
+        amount(cost.flops as f64, "FLOP"),
+        grouped(steps),
+        grouped(limit)
     )))
 }
 
@@ -70,14 +92,21 @@ fn check_start(session: &Session<'_>, runner: &Runner) -> Result<(), Failure> {
 /// # Errors
 /// Data, tokenizer or weights that cannot be used.
 pub fn read_job(job: &samebit_recipe::Job) -> Result<Prepared, Failure> {
-    spin("reading data and weights", || prepare(job).map_err(Failure::from))
+    let prepared = spin("reading data and weights", || prepare(job).map_err(Failure::from))?;
+    prepared.program.check().map_err(|error| {
+        Failure::input(error)
+            .with_hint("the model is beyond the limits of docs/spec/program.md: lower its sizes")
+    })?;
+    Ok(prepared)
 }
 
-/// An absent or empty directory, or one to resume.
+/// An absent or empty directory, or one to resume: with a receipt, or as a run leaves it that was killed before its first receipt.
 fn check_place(directory: &Path, resume: bool) -> Result<(), Failure> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+    let names: Vec<String> = match std::fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
             return Err(Failure::input(format!(
                 "{} is no directory\nhint: --out takes a directory that is empty or not there yet",
@@ -86,13 +115,17 @@ fn check_place(directory: &Path, resume: bool) -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::file(directory, &error)),
     };
-    if !entries || resume {
-        return Ok(());
-    }
-    Err(Failure::input(format!(
-        "{} is not empty\nhint: give another --out, or --resume to go on with the run in it",
-        directory.display()
-    )))
+    let has_run = names.iter().any(|name| name == "receipt.json") || files::is_begun(&names);
+    let (what, hint) = match (names.is_empty(), has_run, resume) {
+        (true, _, _) | (_, true, true) => return Ok(()),
+        (_, true, false) => ("is not empty", "give another --out, or --resume to go on with the run in it"),
+        (_, false, false) => ("is not empty", "give another --out"),
+        (_, false, true) => (
+            "is not empty and holds no run",
+            "nothing was touched; --resume goes on with what `samebit run` left in the same --out",
+        ),
+    };
+    Err(Failure::input(format!("{} {what}\nhint: {hint}", directory.display())))
 }
 
 fn schedule(arguments: &Run, prepared: &Prepared, job: &Job) -> Result<Schedule, Failure> {
@@ -117,7 +150,6 @@ pub fn faults_of(record: &RunRecord) -> Result<Vec<samebit_trace::Fault>, Failur
 /// A new folder, or the one that is there, with its receipt.
 fn start(
     folder: &Folder,
-    arguments: &Run,
     file: &samebit_recipe::Job,
     prepared: &Prepared,
     job: &Job,
@@ -125,22 +157,29 @@ fn start(
     record: &mut RunRecord,
 ) -> Result<Receipt, Failure> {
     let directory = folder.path();
-    if arguments.resume && folder.file("receipt.json").is_file() {
-        files::sweep(directory);
-        let receipt = folder.receipt()?;
-        check_same_job(directory, &receipt, job)?;
-        let before = folder.record()?;
+    let receipt = match folder.file("receipt.json").exists() {
+        true => Some(folder.receipt()?),
+        false => None,
+    };
+    if let Some(receipt) = &receipt {
+        check_same_job(directory, receipt, job)?;
+    }
+    // A run that was killed before its first receipt has said how it runs, and no more.
+    if receipt.is_some() || folder.file("run.json").exists() {
+        let before = folder.record().map_err(|error| Failure::new(Exit::Input, error))?;
         if !record.faults.is_empty() && record.faults != before.faults {
             return Err(Failure::input(
                 "--inject-fault differs from the faults that the run was started with\nhint: leave it out to go on as before",
             ));
         }
         record.faults = before.faults;
-        folder.write_json("run.json", record)?;
-        return Ok(receipt);
     }
     std::fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
     files::sweep(directory);
+    folder.write_json("run.json", record)?;
+    if let Some(receipt) = receipt {
+        return Ok(receipt);
+    }
     let mut receipt = Receipt::new(job, VERSION);
     for name in files::describe(directory, file, prepared)? {
         receipt.files.insert(name.to_owned(), files::digest(&folder.file(name))?);
@@ -196,12 +235,11 @@ impl Session<'_> {
             }));
             if interrupt.is_asked() { Control::Stop } else { Control::Continue }
         };
-        let cost = step_cost(&runner.job().program);
         let keep = match self.keep {
             Keep::All => samebit_trace::Keep::All,
             Keep::Last => samebit_trace::Keep::Last,
         };
-        let driven = drive(&self.folder, runner, &mut self.receipt, keep, &cost, &mut each);
+        let driven = drive(&self.folder, runner, &mut self.receipt, keep, &mut each);
         progress.finish();
         driven?;
         Ok(())
@@ -217,7 +255,7 @@ impl Session<'_> {
         if self.receipt.ending == Ending::Finished {
             let states: Vec<Vec<u32>> =
                 (0..prepared.parameters.len()).map(|state| runner.read_state(state)).collect();
-            save_model(&prepared.model, self.folder.path(), &states).map_err(full_disk)?;
+            save_model(&prepared.model, self.folder.path(), &states)?;
             self.receipt.weights = Some(files::digest(&self.folder.file(files::WEIGHTS))?);
         }
         let metrics = files::digest(&self.folder.file(files::METRICS))?;
@@ -262,23 +300,6 @@ impl Session<'_> {
         }));
         Ok(exit)
     }
-}
-
-/// A weights file that does not fit on the disk deserves the words that any other file gets.
-fn full_disk(error: samebit_recipe::Error) -> Failure {
-    match &error {
-        samebit_recipe::Error::Write { file, source } => Failure::file(file, source),
-        _ => error.into(),
-    }
-}
-
-/// The cost of one step.
-pub fn step_cost(program: &samebit_graph::Program) -> Cost {
-    /// Operations or bytes of a work unit.
-    const WORK_UNIT: u64 = 1_000_000;
-    let cost = program.cost();
-    let bytes = cost.bytes_read.saturating_add(cost.bytes_written);
-    Cost { flops: cost.flops, bytes, work_units: cost.flops.max(bytes).div_ceil(WORK_UNIT), seconds: 0.0 }
 }
 
 /// A runner of a stored job.

@@ -9,7 +9,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, open_regular};
 
 /// Gives each row's text to `push`, in order; a null is an empty document.
 ///
@@ -29,11 +29,7 @@ pub(super) fn read(file: &Path, column: &str, push: impl FnMut(Vec<u8>) -> Resul
 }
 
 fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
-    let opened = std::fs::File::open(file).map_err(|source| Error::Read {
-        file: file.to_owned(),
-        source,
-        hint: "check the data set's path".into(),
-    })?;
+    let (opened, _) = open_regular(file, "check the data set's path")?;
     let reader = SerializedFileReader::new(opened).map_err(|error| malformed(file, "header", &error))?;
     let projection = project(file, column, reader.metadata().file_metadata().schema())?;
     let rows = reader.get_row_iter(Some(projection)).map_err(|error| malformed(file, "schema", &error))?;

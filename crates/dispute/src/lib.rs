@@ -37,6 +37,8 @@ mod referee;
 mod refusal;
 mod search;
 mod story;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod transition;
 mod view;
 mod words;

@@ -91,3 +91,42 @@ pub trait Story {
         Ok(Opened { state: self.end()?, count: steps.len(), steps_top })
     }
 }
+
+impl<S: Story + ?Sized> Story for &S {
+    fn end(&self) -> Result<Digest, SequenceError> {
+        (**self).end()
+    }
+    fn steps(&self) -> &dyn Sequence {
+        (**self).steps()
+    }
+    fn shape(&self, output: Output) -> Result<(u8, u64), SequenceError> {
+        (**self).shape(output)
+    }
+    fn page(&self, output: Output, page: u64) -> Result<Vec<u32>, SequenceError> {
+        (**self).page(output, page)
+    }
+    fn structure(&self, output: Output) -> Result<(Structure, Vec<u8>), SequenceError> {
+        (**self).structure(output)
+    }
+    fn totals(&self, output: Output, element: u64) -> Result<Vec<u32>, SequenceError> {
+        (**self).totals(output, element)
+    }
+    fn lanes(&self, output: Output, element: u64, block: u64) -> Result<[u32; LANES], SequenceError> {
+        (**self).lanes(output, element, block)
+    }
+    fn row(&self, step: u64, node: u32, element: u64) -> Result<Box<dyn Sequence + '_>, SequenceError> {
+        (**self).row(step, node, element)
+    }
+    fn evidence(
+        &self,
+        question: &Question,
+        position: &Position,
+        side: Side,
+        kind: JudgeKind,
+    ) -> Result<Evidence, SequenceError> {
+        (**self).evidence(question, position, side, kind)
+    }
+    fn opened(&self) -> Result<Opened, SequenceError> {
+        (**self).opened()
+    }
+}

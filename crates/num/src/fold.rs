@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! term   0 … 255   256 … 511   …        None where the predicate is false
-//! block  ──────→   ──────→              product_block, sum_block, maximum_block
+//! block  ──────→   ──────→              product_block, exact_block, sum_block, maximum_block
 //! total  start ⊕ block[0] ⊕ block[1] …  Kind::start, Kind::join
 //! ```
 //!
 //! A block's result and the joining of totals are separate, because a dispute opens *previous total, one block → next total*.
+
+mod exact;
+
+pub use exact::{Bits, LEAST_EXPONENT, exact_block, exact_product, quantise};
 
 use crate::arith::Arith;
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::arith::Arith;
 use crate::code::{Code, Instr};
-use crate::fold::{self, BLOCK, Kind};
+use crate::fold::{self, BLOCK, Bits, Kind};
 use crate::functions;
 use crate::interpreter::run;
 use crate::op::{Immediate, Op, RegType};
@@ -28,6 +28,7 @@ pub fn files() -> Vec<File> {
         File { path: "vectors/num/operations.txt", contents: operations() },
         File { path: "vectors/num/functions.txt", contents: function_values() },
         File { path: "vectors/num/folds.txt", contents: folds() },
+        File { path: "vectors/num/exact.txt", contents: exact_products() },
         File { path: "vectors/num/philox.txt", contents: draws() },
     ]
 }
@@ -227,14 +228,16 @@ type Predicate = fn(usize) -> bool;
 const PREDICATES: &[(&str, Predicate)] =
     &[("all", |_| true), ("third", |k| !k.is_multiple_of(3)), ("none", |_| false)];
 
+/// uniform − 1/2, of element `k` of a stream.
+fn element(stream: u32, k: usize) -> Binary32 {
+    let word = Stream { seed: 1, stream, step: 0 }.words(k as u64)[0];
+    let uniform = philox::uniform_of(&mut Soft, word);
+    let half = Soft.constant(0x3f00_0000);
+    Soft.sub(uniform, half)
+}
+
 fn fold_totals(kind: Kind, extent: usize, keeps: Predicate) -> Vec<u32> {
     let soft = &mut Soft;
-    let half = soft.constant(0x3f00_0000);
-    let element = |stream: u32, k: usize| {
-        let word = Stream { seed: 1, stream, step: 0 }.words(k as u64)[0];
-        let uniform = philox::uniform_of(&mut Soft, word);
-        Soft.sub(uniform, half)
-    };
     let terms: Vec<Option<(Binary32, Binary32)>> =
         (0..extent).map(|k| keeps(k).then(|| (element(0, k), element(1, k)))).collect();
     let mut total = kind.start(soft);
@@ -250,6 +253,54 @@ fn fold_totals(kind: Kind, extent: usize, keeps: Predicate) -> Vec<u32> {
         totals.push(soft.bits(total));
     }
     totals
+}
+
+/// Pairs of powers of two that the operands of the golden exact products are multiplied by.
+const SCALES: [(i32, i32); 6] = [(0, 0), (-20, 3), (-70, -60), (-126, -10), (-140, 60), (100, 20)];
+
+/// `bits predicate extent scales: totals`, one total a block.
+fn exact_products() -> String {
+    let mut text = "\
+# bits, predicate, extent, s, t: the totals after each block of an exact product of a and b; binary32 in hexadecimal
+# a[k] = 2^s · (uniform(seed 1, stream 0, step 0, element k) − 1/2), b[k] likewise with t and stream 1
+# Predicates: all; third: k mod 3 ≠ 0, which cuts every block of more than one term.
+"
+    .to_owned();
+    for bits in Bits::ALL {
+        for (name, keeps) in &PREDICATES[..2] {
+            for (extent, (s, t)) in
+                [1, 2, 17, 255, 256, 600].into_iter().flat_map(|k| SCALES.map(|st| (k, st)))
+            {
+                let totals: Vec<String> = exact_totals(bits, extent, *keeps, s, t)
+                    .iter()
+                    .map(|total| format!("{total:08x}"))
+                    .collect();
+                writeln!(text, "{} {name} {extent} {s} {t}: {}", bits.count(), totals.join(" "))
+                    .expect(WRITES);
+            }
+        }
+    }
+    text
+}
+
+fn exact_totals(bits: Bits, extent: usize, keeps: Predicate, s: i32, t: i32) -> Vec<u32> {
+    let terms: Vec<Option<(Binary32, Binary32)>> =
+        (0..extent).map(|k| keeps(k).then(|| (scaled(element(0, k), s), scaled(element(1, k), t)))).collect();
+    let mut total = Kind::Product.start(&mut Soft);
+    let mut totals = Vec::new();
+    for block in terms.chunks(BLOCK) {
+        let term = fold::exact_block(&mut Soft, bits, block.iter().copied());
+        total = Soft.add(total, term);
+        totals.push(Soft.bits(total));
+    }
+    totals
+}
+
+/// x·2^by, for |by| ≤ 140: two factors, as one may be too small for a float.
+fn scaled(x: Binary32, by: i32) -> Binary32 {
+    let power = |by: i32| Soft.constant((by + 127).cast_unsigned() << 23);
+    let half = Soft.mul(x, power(by / 2));
+    Soft.mul(half, power(by - by / 2))
 }
 
 /// `seed stream step element: words uniform normal`.

@@ -16,6 +16,12 @@ mod ops;
 use crate::arith::Arith;
 use crate::word::word_operations;
 
+/// ± significand · 2^exponent as the bits of the nearest binary32, ties to even.
+pub(crate) fn rounded(negative: bool, significand: u128, exponent: i32) -> u32 {
+    let negative = negative && significand != 0;
+    exact::round_pack(exact::Exact { negative, significand, exponent })
+}
+
 /// The bits of a binary32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Binary32(pub u32);

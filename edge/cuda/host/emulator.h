@@ -1,9 +1,9 @@
 // A card of one block at a time, on the host: runs the text of a kernel, so that its bits and its barriers can be tested without
 // a card.
 //
-// Every thread of a block is a fiber. A fiber runs until it meets a barrier or a collective instruction; when all fibers wait, the
-// scheduler lets go those whose barrier is complete. Between two barriers the fibers run in rising, falling or shuffled order, so a
-// barrier that is missing shows as a wrong result. Shared memory is filled with NaNs before each block. Collective instructions
+// Every thread of a block is a fiber. A fiber runs until it meets a barrier or a collective instruction; a warp runs as far as it
+// comes without the others. Between two barriers warps and lanes run in rising, falling or shuffled order, so a barrier that is
+// missing, or holds too few, shows as a wrong result. Shared memory is filled with NaNs before each block. Collective instructions
 // (shuffles, ldmatrix, mma) are written down from the fragment layouts of the PTX manual; asynchronous copies arrive as late as
 // they may: when they are waited for.
 #ifndef SAMEBIT_EMULATOR_H
@@ -100,29 +100,15 @@ static void fail(const char* what) {
     abort();
 }
 
-// Lets go every warp and the block whose unfinished threads all wait for it; false if there is none.
-static bool release() {
+// Lets the threads first .. end go if all that have not ended wait for `what`; false if none does or one waits for something else.
+static bool release(unsigned first, unsigned end, Waits what) {
     bool found = false;
-    bool all_at_block = true;
-    for (unsigned first = 0; first < block_threads; first += WARP) {
-        unsigned end = first + WARP < block_threads ? first + WARP : block_threads;
-        bool at_warp = true;
-        for (unsigned t = first; t < end; t++) {
-            at_warp = at_warp && (fibers[t].waits == FOR_WARP || fibers[t].waits == ENDED);
-            all_at_block = all_at_block && (fibers[t].waits == FOR_BLOCK || fibers[t].waits == ENDED);
-        }
-        for (unsigned t = first; at_warp && t < end; t++) {
-            if (fibers[t].waits == FOR_WARP) {
-                fibers[t].waits = RUNS;
-                found = true;
-            }
-        }
+    for (unsigned t = first; t < end; t++) {
+        if (fibers[t].waits != what && fibers[t].waits != ENDED) return false;
+        found = found || fibers[t].waits == what;
     }
-    for (unsigned t = 0; all_at_block && t < block_threads; t++) {
-        if (fibers[t].waits == FOR_BLOCK) {
-            fibers[t].waits = RUNS;
-            found = true;
-        }
+    for (unsigned t = first; t < end; t++) {
+        if (fibers[t].waits == what) fibers[t].waits = RUNS;
     }
     return found;
 }
@@ -132,7 +118,25 @@ static unsigned random_below(unsigned limit) {
     return (unsigned)((shuffle_state >> 33) % limit);
 }
 
-// order: 0 rising, 1 falling, otherwise shuffled anew between any two barriers.
+static void arrange(std::vector<unsigned>& turns, unsigned order) {
+    for (unsigned i = 0; i < turns.size(); i++) turns[i] = order == 1 ? turns.size() - 1 - i : i;
+    if (order > 1) {
+        for (unsigned i = turns.size(); i > 1; i--) std::swap(turns[i - 1], turns[random_below(i)]);
+    }
+}
+
+// Runs a warp as far as it comes without the others.
+static void run_warp(unsigned first, unsigned end, unsigned order) {
+    std::vector<unsigned> turns(end - first);
+    do {
+        arrange(turns, order);
+        for (unsigned lane : turns) {
+            if (fibers[first + lane].waits == RUNS) resume(first + lane);
+        }
+    } while (release(first, end, FOR_WARP));
+}
+
+// order: 0 rising, 1 falling, otherwise shuffled anew after each barrier.
 static void run_block(unsigned order) {
     for (Fiber& fiber : fibers) {
         fiber.is_started = false;
@@ -141,21 +145,16 @@ static void run_block(unsigned order) {
         fiber.groups.assign(1, {});
     }
     if (__start_samebit_shared) memset(__start_samebit_shared, 0xff, __stop_samebit_shared - __start_samebit_shared);
-    std::vector<unsigned> turns(block_threads);
-    for (unsigned t = 0; t < block_threads; t++) turns[t] = order == 1 ? block_threads - 1 - t : t;
-    while (true) {
-        if (order > 1) {
-            for (unsigned t = block_threads; t > 1; t--) std::swap(turns[t - 1], turns[random_below(t)]);
+    std::vector<unsigned> warps((block_threads + WARP - 1) / WARP);
+    do {
+        arrange(warps, order);
+        for (unsigned warp : warps) {
+            unsigned first = warp * WARP;
+            run_warp(first, first + WARP < block_threads ? first + WARP : block_threads, order);
         }
-        for (unsigned t : turns) {
-            if (fibers[t].waits == RUNS) resume(t);
-        }
-        bool is_done = true;
-        for (Fiber& fiber : fibers) is_done = is_done && fiber.waits == ENDED;
-        if (is_done) break;
-        if (!release()) fail("the threads wait for each other at different barriers");
-    }
+    } while (release(0, block_threads, FOR_BLOCK));
     for (Fiber& fiber : fibers) {
+        if (fiber.waits != ENDED) fail("the threads wait for each other at different barriers");
         for (auto& group : fiber.groups) {
             if (!group.empty()) fail("an asynchronous copy is not waited for");
         }

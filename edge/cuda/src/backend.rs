@@ -41,17 +41,17 @@ pub struct Cuda {
 }
 
 /// An argument of 32 bits.
-fn word(value: usize) -> Argument {
+pub(crate) fn word(value: usize) -> Argument {
     Argument::Word(u32::try_from(value).expect("a kernel's dimension fits 32 bits"))
 }
 
 /// An argument of 64 bits.
-fn long(value: usize) -> Argument {
+pub(crate) fn long(value: usize) -> Argument {
     Argument::Long(value as u64)
 }
 
 /// Blocks of threads that cover `count`, `per_block` each.
-fn blocks(count: usize, per_block: u32) -> u32 {
+pub(crate) fn blocks(count: usize, per_block: u32) -> u32 {
     u32::try_from(count.div_ceil(per_block as usize)).expect("a grid fits 32 bits")
 }
 
@@ -74,7 +74,7 @@ impl Cuda {
         &self.machine
     }
 
-    fn launch(
+    pub(crate) fn launch(
         &self,
         source: &Source,
         kernel: &str,
@@ -122,7 +122,7 @@ impl Cuda {
     }
 
     /// Slices of k: enough to give every multiprocessor its tiles, at most one for each block of k, within the memory's limit.
-    fn slices(&self, tiles: usize, k_blocks: usize, outputs: usize) -> usize {
+    pub(crate) fn slices(&self, tiles: usize, k_blocks: usize, outputs: usize) -> usize {
         let wanted = TILES_WANTED * self.machine.multiprocessors() as usize;
         if tiles >= wanted || k_blocks < 2 || k_blocks * outputs > SPLIT_WORDS_LIMIT {
             return 1;
@@ -131,7 +131,7 @@ impl Cuda {
     }
 
     /// Adds the blocks' results to what `out` holds or to +0, in order.
-    fn join(
+    pub(crate) fn join(
         &self,
         partial: &Memory,
         out: u64,

@@ -55,6 +55,9 @@ const OPTIONS: [&str; 12] = [
 /// Bytes of a page of memory that nothing may touch, after each piece of memory.
 const GUARD_BYTES: usize = 1 << 16;
 
+/// Held while a block runs: a library is loaded once in a process, however many emulators use it, and runs one block at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// The emulator.
 pub struct Emulator {
     folder: PathBuf,
@@ -223,8 +226,9 @@ impl Machine for Emulator {
             launch.arguments.iter().map(super::machine::Argument::longs).collect();
         let mut pointers: Vec<*mut c_void> =
             parameters.iter_mut().map(|longs| longs.as_mut_ptr().cast()).collect();
-        // The lock is held: a library runs one block at a time.
-        // SAFETY: the entry was generated with this signature; the parameters are those of the kernel, each in its own 64-bit words.
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the entry was generated with this signature; the parameters are those of the kernel, each in its own 64-bit words;
+        // nobody else is in the library.
         unsafe {
             let entry = libraries[key].get::<Entry>(symbol.as_bytes());
             let entry = entry.map_err(|error| Error::Driver { what: symbol, reason: error.to_string() })?;

@@ -17,6 +17,7 @@ mod card;
 #[allow(unsafe_code, reason = "calls into what it has compiled")]
 mod emulator;
 mod error;
+pub mod exact;
 pub mod lint;
 pub mod machine;
 #[allow(unsafe_code, reason = "calls into a loaded library")]

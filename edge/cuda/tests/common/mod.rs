@@ -34,6 +34,10 @@ pub struct Values {
     state: u64,
     /// One value in this many is an edge; 0 for none.
     edge_period: usize,
+    /// Exponent field of the least values.
+    exponent: u32,
+    /// The only value, if there is one.
+    constant: Option<u32>,
 }
 
 impl Values {
@@ -44,7 +48,17 @@ impl Values {
 
     /// The same with an edge value in `period`.
     pub fn with_edges(seed: u64, period: usize) -> Self {
-        Self { state: seed, edge_period: period }
+        Self { state: seed, edge_period: period, exponent: 123, constant: None }
+    }
+
+    /// Numbers whose exponent fields are within 5 of `exponent`.
+    pub fn scaled(exponent: u32) -> Self {
+        Self { exponent: exponent.saturating_sub(4), ..Self::new(u64::from(exponent)) }
+    }
+
+    /// One number.
+    pub fn constant(word: u32) -> Self {
+        Self { constant: Some(word), ..Self::new(0) }
     }
 
     /// A random word (splitmix64).
@@ -73,11 +87,14 @@ impl Values {
     }
 
     fn value(&mut self) -> u32 {
+        if let Some(word) = self.constant {
+            return word;
+        }
         if self.edge_period > 0 && self.below(self.edge_period) == 0 {
             return EDGES[self.below(EDGES.len())];
         }
         let word = self.word();
-        let exponent = 123 + (word >> 23 & 7) % 5;
+        let exponent = self.exponent + (word >> 23 & 7) % 5;
         word & 0x807f_ffff | exponent << 23
     }
 }

@@ -30,6 +30,17 @@ pub enum Lie {
         /// Whether it is carried on.
         carry: bool,
     },
+    /// A word of a fold's output: what comes out if the total after a block is false and the rest is computed from it.
+    Chain {
+        /// The step.
+        step: u64,
+        /// The node, a product.
+        node: u32,
+        /// The element.
+        element: u64,
+        /// The block.
+        block: u64,
+    },
     /// A word of an entry of the state after a step; later steps are computed from it.
     Entry {
         /// The step.
@@ -165,6 +176,7 @@ pub struct Tale {
     told: Vec<ToldStep>,
     steps: Nested,
     opened: Opened,
+    lie: Option<Lie>,
     below: Below,
 }
 
@@ -236,6 +248,9 @@ impl Tale {
                     Lie::Word { step, node, element: 0, carry: true },
                     Lie::Word { step, node, element: shape.elements - 1, carry: false },
                 ]);
+                if let Structure::Product { blocks } = shape.structure() {
+                    lies.extend((0..blocks).map(|block| Lie::Chain { step, node, element: 0, block }));
+                }
             }
         }
         lies
@@ -264,7 +279,7 @@ impl Tale {
             Some(Lie::NoTree) => opened.steps_top = hash(Tag::Inner, &[b"nowhere"]),
             _ => {}
         }
-        Tale { job: job.clone(), told, steps, opened, below }
+        Tale { job: job.clone(), told, steps, opened, lie, below }
     }
 
     fn step(&self, step: u64) -> Result<&ToldStep, SequenceError> {
@@ -410,10 +425,19 @@ fn tell(job: &Job, lie: Option<Lie>) -> Vec<ToldStep> {
         let mut outputs = Vec::new();
         for node in 0..job.nodes.len() as u32 {
             let mut words = run_node(job, step, node, &state, &outputs);
-            if let Some(Lie::Word { step: at, node: which, element, carry: true }) = lie
-                && (at, which) == (step, node)
-            {
-                words[element as usize] = lied(words[element as usize]);
+            match lie {
+                Some(Lie::Word { step: at, node: which, element, carry: true })
+                    if (at, which) == (step, node) =>
+                {
+                    words[element as usize] = lied(words[element as usize]);
+                }
+                Some(Lie::Chain { step: at, node: which, element, block }) if (at, which) == (step, node) => {
+                    let held = Held { job, outer: &outputs, row: None };
+                    let declared = &job.nodes[node as usize];
+                    let totals = chain(declared, &held, Run { step, row: 0 }, element, block);
+                    words[element as usize] = totals.last().copied().unwrap_or(0);
+                }
+                _ => {}
             }
             outputs.push(Told { dtype: job.nodes[node as usize].dtype, words });
         }
@@ -437,6 +461,19 @@ fn tell(job: &Job, lie: Option<Lie>) -> Vec<ToldStep> {
         told.push(ToldStep { outputs, state: state.clone() });
     }
     told
+}
+
+/// The totals of a product of which the one after `block` is false, and the rest computed from it.
+fn chain(node: &Node, held: &Held<'_>, run: Run, element: u64, block: u64) -> Vec<u32> {
+    let mut totals = node.totals(held, run, element);
+    for at in block as usize..totals.len() {
+        totals[at] = if at as u64 == block {
+            totals[at] ^ 0x2200
+        } else {
+            node.block(held, run, element, at as u64, totals[at - 1])
+        };
+    }
+    totals
 }
 
 /// The words of a node.
@@ -531,6 +568,11 @@ impl Story for Tale {
     }
 
     fn totals(&self, output: Output, element: u64) -> Result<Vec<u32>, SequenceError> {
+        if let Some(Lie::Chain { step, node, element: at, block }) = self.lie
+            && (output, element) == (Output { step, node, inside: None }, at)
+        {
+            return self.with_held(output, |node, held, run| chain(node, held, run, element, block));
+        }
         let mut totals = self.with_held(output, |node, held, run| node.totals(held, run, element))?;
         let claimed = self.told(output)?.words.get(element as usize).copied().unwrap_or(0);
         let last = totals.len().saturating_sub(1);

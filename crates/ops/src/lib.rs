@@ -37,6 +37,7 @@ pub mod attention;
 mod backend;
 mod cpu;
 mod digest;
+pub mod exact;
 mod marks;
 pub mod permute;
 pub mod product;

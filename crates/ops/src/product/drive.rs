@@ -66,7 +66,7 @@ pub fn product<'a>(
         let terms = first_term..a.columns.min(first_term + CHUNK_TERMS);
         for first in (0..c.columns).step_by(CHUNK_COLUMNS) {
             let columns = first..c.columns.min(first + CHUNK_COLUMNS);
-            let grid = task_grid(isa, a.rows, terms.len(), columns.len(), threads);
+            let grid = Grid::new(isa, (a.rows, terms.len() * size_of::<f32>()), columns.len(), threads);
             let right = match b {
                 RightOperand::Packed(packed) => {
                     Right::Packed(packed.panels().skip(columns.start), terms.clone())
@@ -181,29 +181,32 @@ impl Chunk<'_> {
 }
 
 /// Takes the first `width` elements off every row.
-fn split_rows<'c>(rows: &mut [&'c mut [f32]], width: usize) -> Vec<&'c mut [f32]> {
+pub(crate) fn split_rows<'c>(rows: &mut [&'c mut [f32]], width: usize) -> Vec<&'c mut [f32]> {
     rows.iter_mut().filter_map(|row| row.split_off_mut(..width)).collect()
 }
 
 /// How many ranges of rows and of columns a chunk is cut into, and for how many threads.
 #[derive(Clone, Copy)]
-struct Grid {
-    rows: usize,
-    columns: usize,
-    threads: usize,
+pub(crate) struct Grid {
+    pub rows: usize,
+    pub columns: usize,
+    pub threads: usize,
 }
 
-fn task_grid(isa: Isa, rows: usize, terms: usize, columns: usize, threads: usize) -> Grid {
-    let panels = rows.div_ceil(tile_rows(isa));
-    let panel_bytes = tile_rows(isa) * terms * size_of::<f32>();
-    let least = panels.div_ceil((TASK_BYTES / panel_bytes).max(1));
-    if threads == 1 {
-        Grid { rows: least, columns: 1, threads }
-    } else if panels >= 2 * threads {
-        Grid { rows: least.next_multiple_of(threads).min(panels), columns: 1, threads }
-    } else {
-        let column_panels = columns.div_ceil(panel_width(isa));
-        Grid { rows: least, columns: threads.min(column_panels), threads }
+impl Grid {
+    /// The grid of a chunk with this many rows of A, which take `row_bytes` each, and columns.
+    pub fn new(isa: Isa, (rows, row_bytes): (usize, usize), columns: usize, threads: usize) -> Self {
+        let panels = rows.div_ceil(tile_rows(isa));
+        let panel_bytes = tile_rows(isa) * row_bytes;
+        let least = panels.div_ceil((TASK_BYTES / panel_bytes).max(1));
+        if threads == 1 {
+            Self { rows: least, columns: 1, threads }
+        } else if panels >= 2 * threads {
+            Self { rows: least.next_multiple_of(threads).min(panels), columns: 1, threads }
+        } else {
+            let column_panels = columns.div_ceil(panel_width(isa));
+            Self { rows: least, columns: threads.min(column_panels), threads }
+        }
     }
 }
 

@@ -39,6 +39,10 @@ mod pack;
 mod tests;
 mod tile;
 
+pub(crate) use drive::{Grid, split_rows};
+pub(crate) use pack::PackPanel;
+pub(crate) use tile::{panel_width, tile_rows};
+
 pub use column::column_product;
 pub use drive::product;
 pub use kernel::{ColumnProductKernel, Layout, ProductKernel};

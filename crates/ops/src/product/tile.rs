@@ -16,12 +16,12 @@ const fn prefetch_terms(rows: usize) -> usize {
 }
 
 /// Rows of B in a panel.
-pub(super) fn panel_width(isa: Isa) -> usize {
+pub(crate) fn panel_width(isa: Isa) -> usize {
     PANEL_VECTORS * isa.lanes()
 }
 
 /// Most rows of a tile: as many as leave registers for two vectors of B and a value of A (32 registers, or 16).
-pub(super) const fn tile_rows(isa: Isa) -> usize {
+pub(crate) const fn tile_rows(isa: Isa) -> usize {
     match isa {
         Isa::Scalar => 4,
         Isa::Avx2 => 6,

@@ -41,6 +41,7 @@ mod aligned;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod dots;
 mod environment;
 mod isa;
 mod scalar;
@@ -54,6 +55,7 @@ pub use aligned::Aligned;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
+pub use dots::{DotIsa, DotKernel, Dots, Integers};
 pub use environment::assert_float_environment;
 pub use isa::{Isa, Kernel};
 pub use scalar::Scalar;

@@ -3,6 +3,7 @@
 use crate::machine::{Launch, Machine, check};
 use crate::nvrtc::Nvrtc;
 use crate::{Error, Source};
+use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::driver::{result, sys};
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
@@ -21,7 +22,9 @@ pub fn is_present() -> bool {
 pub struct Card {
     name: String,
     target: String,
+    capability: (i32, i32),
     multiprocessors: u32,
+    device: sys::CUdevice,
     context: sys::CUcontext,
     compiler: Nvrtc,
     modules: Mutex<BTreeMap<String, Module>>,
@@ -53,7 +56,6 @@ impl Card {
         let no_card = |error: result::DriverError| Error::NoCard { ordinal, reason: format!("{error:?}") };
         let device = result::device::get(i32::try_from(ordinal).unwrap_or(i32::MAX)).map_err(no_card)?;
         let name = result::device::get_name(device).map_err(no_card)?;
-        use sys::CUdevice_attribute as Attribute;
         let attribute = |which: Attribute| {
             // SAFETY: the device is one that the driver gave.
             unsafe { result::device::get_attribute(device, which) }.map_err(no_card)
@@ -67,7 +69,9 @@ impl Card {
         Ok(Self {
             name,
             target: format!("{major}{minor}{suffix}"),
+            capability: (major, minor),
             multiprocessors: multiprocessors.unsigned_abs(),
+            device,
             context,
             compiler: Nvrtc::load()?,
             modules: Mutex::default(),
@@ -86,6 +90,53 @@ impl Card {
     pub fn memory(&self) -> Result<(usize, usize), Error> {
         self.bind()?;
         result::mem_get_info().map_err(|error| driver("cuMemGetInfo", error))
+    }
+
+    /// Bytes a second that the memory gives at most, by its clock and width.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn bandwidth(&self) -> Result<f64, Error> {
+        let kilohertz = self.attribute(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)?;
+        let bits = self.attribute(Attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH)?;
+        // Two words for each beat of the clock.
+        Ok(2e3 * kilohertz * bits / 8.0)
+    }
+
+    /// Binary32 multiply-adds a second at the clock's highest.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn float_rate(&self) -> Result<f64, Error> {
+        let per_cycle = if matches!(self.capability, (7, 5) | (8, 0)) { 64.0 } else { 128.0 };
+        Ok(per_cycle * self.cycles()?)
+    }
+
+    /// Multiply-adds of bytes a second on the tensor cores, without sparsity, at the clock's highest; from the published rates of
+    /// each architecture.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn byte_rate(&self) -> Result<f64, Error> {
+        let per_cycle = match self.capability {
+            (8, 0) => 2048.0,
+            (9, 0) => 4096.0,
+            (10, _) => 8192.0,
+            _ => 1024.0,
+        };
+        Ok(per_cycle * self.cycles()?)
+    }
+
+    /// Cycles a second of all multiprocessors together.
+    fn cycles(&self) -> Result<f64, Error> {
+        let kilohertz = self.attribute(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?;
+        Ok(1e3 * kilohertz * f64::from(self.multiprocessors))
+    }
+
+    fn attribute(&self, which: Attribute) -> Result<f64, Error> {
+        // SAFETY: the device is one that the driver gave.
+        let value = unsafe { result::device::get_attribute(self.device, which) };
+        value.map(f64::from).map_err(|error| driver("cuDeviceGetAttribute", error))
     }
 
     /// Marks where the stream is.

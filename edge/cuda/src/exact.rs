@@ -137,25 +137,29 @@ pub fn rounded(s: i64, exponent: i32) -> u32 {
 }
 
 /// The result of one block of an exact product.
-pub fn block_term(profile: Profile, a: &[u32], b: &[u32]) -> u32 {
-    let (Some((ea, qa)), Some((eb, qb))) = (quantise(profile, a), quantise(profile, b)) else {
-        return CANONICAL_NAN;
-    };
-    rounded(qa.iter().zip(&qb).map(|(a, b)| a * b).sum(), ea + eb)
+fn block_term(a: &Block, b: &Block) -> u32 {
+    let (Some((ea, qa)), Some((eb, qb))) = (a, b) else { return CANONICAL_NAN };
+    rounded(qa.iter().zip(qb).map(|(a, b)| a * b).sum(), ea + eb)
 }
+
+/// A block of a row: its exponent and integers, or none.
+type Block = Option<(i32, Vec<i64>)>;
 
 /// c\[m, n\] by the definition, element by element; operands as for `ProductKernel`.
 pub fn define(profile: Profile, kernel: &ProductKernel, a: &[u32], b: &[u32], c: &mut [u32]) {
-    let row = |words: &[u32], layout: Layout, row: usize| -> Vec<u32> {
-        (0..kernel.k).map(|k| words[layout.offset + row * layout.row_stride + k * layout.k_stride]).collect()
+    let rows = |words: &[u32], layout: Layout, count: usize| -> Vec<Vec<Block>> {
+        let row = |row: usize| -> Vec<u32> {
+            (0..kernel.k)
+                .map(|k| words[layout.offset + row * layout.row_stride + k * layout.k_stride])
+                .collect()
+        };
+        (0..count).map(|at| row(at).chunks(BLOCK).map(|block| quantise(profile, block)).collect()).collect()
     };
-    let a: Vec<Vec<u32>> = (0..kernel.m).map(|m| row(a, kernel.a, m)).collect();
-    let b: Vec<Vec<u32>> = (0..kernel.n).map(|n| row(b, kernel.b, n)).collect();
+    let (a, b) = (rows(a, kernel.a, kernel.m), rows(b, kernel.b, kernel.n));
     for (index, word) in c[..kernel.m * kernel.n].iter_mut().enumerate() {
-        let (a, b) = (&a[index / kernel.n], &b[index % kernel.n]);
         let mut total = Binary32(if kernel.accumulate { *word } else { 0 });
-        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-            total = Soft.add(total, Binary32(block_term(profile, a, b)));
+        for (a, b) in a[index / kernel.n].iter().zip(&b[index % kernel.n]) {
+            total = Soft.add(total, Binary32(block_term(a, b)));
         }
         *word = Soft.bits(total);
     }

@@ -14,6 +14,7 @@
 mod backend;
 #[allow(unsafe_code, reason = "calls into the driver")]
 mod card;
+pub mod check;
 #[allow(unsafe_code, reason = "calls into what it has compiled")]
 mod emulator;
 mod error;
@@ -26,6 +27,7 @@ pub mod rows;
 pub mod samples;
 pub mod scalar;
 pub mod source;
+pub mod values;
 
 pub use backend::Cuda;
 pub use card::{Card, Event, is_present};

@@ -87,7 +87,7 @@ impl Nvrtc {
         ];
         let candidates =
             folders.iter().flat_map(|folder| NAMES.iter().map(move |name| path.join(folder).join(name)));
-        let file = candidates.filter(|file| file.is_file()).last();
+        let file = candidates.rev().find(|file| file.is_file());
         Self::open(&file.ok_or_else(|| Error::NoCompiler(format!("no libnvrtc.so in {}", path.display())))?)
     }
 

@@ -2,9 +2,10 @@
 //!
 //! It is the text that NVRTC compiles, over the same header. Without a C compiler the test says so and fails: the workspace needs one.
 
+use samebit_cuda::check::single;
 use samebit_cuda::scalar::function;
 use samebit_cuda::source::HEADERS;
-use samebit_num::{Binary32, Code, Instr, Op, RegType, Soft, functions, run};
+use samebit_num::{Binary32, Code, Op, RegType, Soft, functions, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,27 +149,6 @@ fn every_function_compiled_from_c_is_the_reference() {
         }
     }
     assert_eq!(compared, functions::ALL.len() * words.len());
-}
-
-/// A program of one operation: a mask operand is made from an integer, a mask result is made one.
-fn single(op: Op, imm: u32) -> Code {
-    let inputs: Vec<RegType> =
-        op.operands().iter().map(|&kind| if kind == RegType::M { RegType::U } else { kind }).collect();
-    let plain = |op, a, b, c, imm| Instr { op, a, b, c, imm };
-    let mut instrs = vec![plain(Op::IConst, 0, 0, 0, 1), plain(Op::IConst, 0, 0, 0, 0)];
-    let one = inputs.len() as u8;
-    let used = |position: u8| if usize::from(position) < op.operands().len() { position } else { 0 };
-    let mut first = 0;
-    if op.operands().first() == Some(&RegType::M) {
-        instrs.push(plain(Op::IEq, 0, one, 0, 0));
-        first = one + 2;
-    }
-    instrs.push(plain(op, first, used(1), used(2), imm));
-    if op.result() == RegType::M {
-        let mask = one + instrs.len() as u8 - 1;
-        instrs.push(plain(Op::ISelect, mask, one, one + 1, 0));
-    }
-    Code::new(inputs, instrs).unwrap()
 }
 
 #[test]

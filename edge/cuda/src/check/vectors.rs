@@ -1,0 +1,154 @@
+//! The golden files of `vectors/num`: operations, functions and folds, as the reference wrote them.
+
+use super::{Check, outputs};
+use crate::Error;
+use samebit_num::philox::Stream;
+use samebit_num::{Code, Immediate, Instr, Op, RegType, functions};
+use samebit_ops::Kernel;
+use samebit_ops::product::{Layout, ProductKernel};
+use samebit_ops::rows::{Address, Columns, RowInput, RowProgram, Stage, StageKind};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Operands and the result.
+type Line = (Vec<u32>, u32);
+
+/// Compares with every line that a kernel can be asked for.
+pub(super) fn check(check: &mut Check<'_>, folder: &Path) -> Result<(), Error> {
+    operations(check, &read(folder, "operations.txt")?);
+    function_values(check, &read(folder, "functions.txt")?);
+    folds(check, &read(folder, "folds.txt")?);
+    Ok(())
+}
+
+fn read(folder: &Path, name: &str) -> Result<String, Error> {
+    let path = folder.join("num").join(name);
+    std::fs::read_to_string(&path).map_err(|error| {
+        let reason = format!("{}: {error}; hint: --vectors names the folder", path.display());
+        Error::Files(std::io::Error::new(error.kind(), reason))
+    })
+}
+
+fn word(text: &str) -> u32 {
+    u32::from_str_radix(text, 16).unwrap_or_else(|_| panic!("`{text}` is no word in hexadecimal"))
+}
+
+/// A program over one row, an operand for each register.
+fn program(code: Code, count: usize) -> RowProgram {
+    let register = |operand| RowInput::Operand {
+        operand,
+        address: Address { columns: Columns::Contiguous, ..Address::default() },
+        len: count as u64,
+    };
+    let operands = code.inputs().len();
+    let stage = Stage { kind: StageKind::Map, inputs: (0..operands).map(register).collect(), code };
+    let columns = count as u64;
+    RowProgram {
+        rows: 1,
+        first_row: 0,
+        columns,
+        len: columns,
+        operands,
+        stages: vec![stage],
+        stores: vec![0],
+    }
+}
+
+/// Runs the program on columns of inputs and compares.
+fn compare(check: &mut Check<'_>, name: &str, code: Code, lines: &[Line]) {
+    let inputs: Vec<Vec<u32>> = (0..code.inputs().len())
+        .map(|register| lines.iter().map(|(operands, _)| operands[register]).collect())
+        .collect();
+    let expected: Vec<u32> = lines.iter().map(|&(_, result)| result).collect();
+    let kernel = Kernel::Rows(program(code, lines.len()));
+    let found = outputs(check.backend, &kernel, 0, &inputs, &[vec![7; lines.len()]]);
+    check.count(lines.len(), &found[0], &expected, || name.to_owned());
+    check.outcome.cases += 1;
+}
+
+/// `operation [immediate]: operands = result`.
+fn operations(check: &mut Check<'_>, text: &str) {
+    let mut lines: BTreeMap<(Op, u32), Vec<Line>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (head, rest) = line.split_once(':').expect("a line has a colon");
+        let (operands, result) = rest.split_once('=').expect("a line has a result");
+        let mut head = head.split(' ');
+        let name = head.next().unwrap_or_default();
+        let op = *Op::ALL.iter().find(|op| op.name() == name).expect("an operation of the specification");
+        let immediate = head.next().map_or(0, word);
+        let operands = operands.split_whitespace().map(word).collect();
+        lines.entry((op, immediate)).or_default().push((operands, word(result.trim())));
+    }
+    for ((op, immediate), lines) in lines {
+        compare(check, op.name(), single(op, immediate), &lines);
+    }
+}
+
+/// A program of one operation: a mask operand is made from an integer, a mask result is made one.
+pub fn single(op: Op, imm: u32) -> Code {
+    debug_assert!(imm == 0 || op.immediate() != Immediate::Unused);
+    let inputs: Vec<RegType> =
+        op.operands().iter().map(|&kind| if kind == RegType::M { RegType::U } else { kind }).collect();
+    let plain = |op, a, b, c, imm| Instr { op, a, b, c, imm };
+    let mut instrs = vec![plain(Op::IConst, 0, 0, 0, 1), plain(Op::IConst, 0, 0, 0, 0)];
+    let one = inputs.len() as u8;
+    let used = |position: u8| if usize::from(position) < op.operands().len() { position } else { 0 };
+    let mut first = 0;
+    if op.operands().first() == Some(&RegType::M) {
+        instrs.push(plain(Op::IEq, 0, one, 0, 0));
+        first = one + 2;
+    }
+    instrs.push(plain(op, first, used(1), used(2), imm));
+    if op.result() == RegType::M {
+        let mask = one + instrs.len() as u8 - 1;
+        instrs.push(plain(Op::ISelect, mask, one, one + 1, 0));
+    }
+    Code::new(inputs, instrs).expect("a program of one operation is well formed")
+}
+
+/// `function: x = value`.
+fn function_values(check: &mut Check<'_>, text: &str) {
+    let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_once(": ").expect("a line names a function");
+        let (x, value) = rest.split_once(" = ").expect("a line has a value");
+        lines.entry(name).or_default().push((vec![word(x)], word(value)));
+    }
+    for (name, lines) in lines {
+        let named = functions::ALL.iter().find(|function| function.name == name);
+        compare(check, name, named.expect("a function of the specification").code(), &lines);
+    }
+}
+
+/// `fold predicate extent: totals`: the last total of every fold without a predicate.
+fn folds(check: &mut Check<'_>, text: &str) {
+    let terms = |stream, count: usize| -> Vec<u32> {
+        let stream = Stream { seed: 1, stream, step: 0 };
+        (0..count as u64).map(|element| (stream.uniform(element) - 0.5).to_bits()).collect()
+    };
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (head, totals) = line.split_once(": ").expect("a line has totals");
+        let [kind, "all", extent] = head.split(' ').collect::<Vec<_>>()[..] else { continue };
+        let extent: usize = extent.parse().expect("an extent is a number");
+        let expected = [word(totals.rsplit(' ').next().unwrap_or_default())];
+        let (a, b) = (terms(0, extent), terms(1, extent));
+        let identity = || Code::new(vec![RegType::F], Vec::new()).expect("one register is a program");
+        let fold = |kind| {
+            let mut program = program(identity(), extent);
+            program.stages[0].kind = kind;
+            Kernel::Rows(program)
+        };
+        let layout = Layout { offset: 0, row_stride: extent, k_stride: 1 };
+        let (kernel, inputs) = match kind {
+            "product" => {
+                let kernel = ProductKernel { m: 1, n: 1, k: extent, a: layout, b: layout, accumulate: false };
+                (Kernel::Product(kernel), vec![a, b])
+            }
+            "sum" => (fold(StageKind::Sum), vec![a]),
+            _ => (fold(StageKind::Max), vec![a]),
+        };
+        let found = outputs(check.backend, &kernel, 0, &inputs, &[vec![7]]);
+        check.count(1, &found[0], &expected, || line.to_owned());
+        check.outcome.cases += 1;
+    }
+}

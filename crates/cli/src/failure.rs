@@ -81,6 +81,9 @@ impl Failure {
     }
 }
 
+/// The longest message or hint, in characters; what a stranger's file says in it may be of any length.
+const MESSAGE_LIMIT: usize = 2_000;
+
 /// A text and the first hint in it.
 pub fn split_hint(text: &str) -> (String, Option<String>) {
     let marks = ["\nhint: ", "; hint: "];
@@ -88,7 +91,14 @@ pub fn split_hint(text: &str) -> (String, Option<String>) {
     for mark in marks {
         parts = parts.into_iter().flat_map(|part| part.split(mark)).collect();
     }
-    (parts[0].to_owned(), parts.get(1).map(|hint| (*hint).to_owned()))
+    (shortened(parts[0]), parts.get(1).map(|hint| shortened(hint)))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Links that lead to themselves; the library has no stable name for it.
@@ -144,5 +154,6 @@ mod tests {
         assert_eq!(split("a; hint: b"), ("a".to_owned(), Some("b".to_owned())));
         assert_eq!(split("a; hint: b\nhint: c"), ("a".to_owned(), Some("b".to_owned())));
         assert_eq!(split("a\nhint: b; hint: c"), ("a".to_owned(), Some("b".to_owned())));
+        assert_eq!(split(&"é".repeat(70_000)).0.chars().count(), MESSAGE_LIMIT + 1);
     }
 }

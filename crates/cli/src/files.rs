@@ -19,6 +19,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// What was computed.
+pub const RECEIPT: &str = "receipt.json";
 /// The description of the job.
 pub const JOB: &str = "job.json";
 /// The model's config.
@@ -87,12 +89,13 @@ impl Stored {
 /// # Errors
 /// There is no receipt.
 pub fn run_folder(path: &Path) -> Result<Folder, Failure> {
-    let directory = match path.is_file() {
+    let is_receipt = path.file_name().is_some_and(|name| name == RECEIPT) && !path.is_dir();
+    let directory = match is_receipt {
         true => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
         false => path,
     };
     let folder = Folder::at(directory);
-    if folder.file("receipt.json").is_file() {
+    if folder.file(RECEIPT).symlink_metadata().is_ok() {
         return Ok(folder);
     }
     let what = if directory.is_dir() { "has no receipt.json" } else { "is no directory" };
@@ -113,6 +116,13 @@ pub fn description(folder: &Folder) -> Result<Description, TraceError> {
     let path = folder.file(JOB);
     let bytes = regular::read(&path, DESCRIPTION_BYTES_LIMIT)?;
     serde_json::from_slice(&bytes).map_err(|error| TraceError::Malformed { path, reason: error.to_string() })
+}
+
+/// A run.json that cannot be used: nobody claims it, and so it is no mismatch.
+pub fn bad_record(error: TraceError) -> Failure {
+    Failure::input(error).with_hint(
+        "run.json says how the run was made, injected faults included: restore it, or write {} for an honest run",
+    )
 }
 
 /// What a run writes before its first receipt, run.json first.

@@ -6,6 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The exit code of a process that a signal ended.
 const KILLED: i32 = 130;
 
+/// Makes a file beyond the process's size limit (`ulimit -f`) an error of the write, not the end of the process: the signal is taken, and
+/// nothing is done about it.
+pub fn survive_file_limits() {
+    #[cfg(unix)]
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()) {
+        eprintln!("warning: a file beyond the limit of `ulimit -f` will end the process: {error}");
+    }
+}
+
 /// Whether somebody asked to stop.
 #[derive(Clone)]
 pub struct Interrupt(Arc<AtomicBool>);

@@ -21,6 +21,7 @@ use screen::Screen;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    interrupt::survive_file_limits();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -149,6 +149,61 @@ fn receipts() {
 }
 
 #[test]
+fn exit_codes() {
+    let world = World::new();
+    world.job("job.yaml", &[]);
+    world.run("job.yaml", "out", &[]);
+    world.write("file", "text");
+    world.copy("out", "changed");
+    let mut state = world.read("changed/states/00000005.bin");
+    state[7] ^= 1;
+    world.write("changed/states/00000005.bin", state);
+    world.copy("out", "short");
+    std::fs::remove_file(world.path("short/states/00000000.bin")).expect("a file");
+    world.copy("out", "garbage");
+    world.write("garbage/receipt.json", "garbage");
+    world.copy("out", "unnoted");
+    world.write("unnoted/run.json", "garbage");
+    world.job("sliced.yaml", &[("learning_rate", "1e300")]);
+    let cases: &[&[&str]] = &[
+        &["run", "job.yaml", "--out", "file"],
+        &["run", "job.yaml", "--out", "file/below"],
+        &["run", "job.yaml", "--out", "data", "--resume"],
+        &["run", "job.yaml", "--out", "garbage", "--resume"],
+        &["run", "job.yaml", "--out", "unnoted", "--resume"],
+        &["run", "job.yaml", "--out", "changed", "--resume"],
+        &["run", "job.yaml", "--out", "none", "--max-work", "1"],
+        &["run", "sliced.yaml", "--out", "none"],
+        &["quote", "data"],
+        &["verify", "file"],
+        &["verify", "garbage"],
+        &["verify", "short", "--segment", "0"],
+        &["verify", "out", "--all", "--max-work", "1"],
+        &["pinpoint", "out", "garbage"],
+        &["pinpoint", "out", "unnoted"],
+        &["generate", "changed", "--prompt", "x"],
+        &["generate", "garbage", "--prompt", "x"],
+        &["generate", "out", "--prompt", "x", "--tokens", "0"],
+    ];
+    let is_digest = |word: &str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let without_digests = |text: &str| {
+        let words =
+            text.split(' ').map(|word| if is_digest(word.trim_end_matches(',')) { "DIGEST" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let told: Vec<String> = cases
+        .iter()
+        .map(|arguments| {
+            let ran = world.samebit(arguments);
+            let lines = [ran.stdout, ran.stderr].concat();
+            let lines = lines.lines().map(without_digests).collect::<Vec<_>>().join("\n");
+            format!("# {}\nexit {}\n{}\n", arguments.join(" "), ran.code, world.plain(&lines))
+        })
+        .collect();
+    insta::assert_snapshot!("exit_codes", told.join("\n"));
+}
+
+#[test]
 fn a_job_that_diverges() {
     let world = World::new();
     world.job(
@@ -167,10 +222,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     world.run("job.yaml", "whole", &[]);
     // A file beyond the limit fails as one on a full disk does. Blocks are 512 bytes; the states are the largest files.
     let state_blocks = world.read("whole/states/00000000.bin").len() / 512;
-    let limited = format!(
-        "trap '' XFSZ; ulimit -f {}; exec \"$0\" run job.yaml --out out --threads 1",
-        state_blocks - 1
-    );
+    let limited = format!("ulimit -f {}; exec \"$0\" run job.yaml --out out --threads 1", state_blocks - 1);
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_samebit")]).current_dir(world.path(""));
     let ran = Ran::of(command.env("NO_COLOR", "1").output().expect("sh"));

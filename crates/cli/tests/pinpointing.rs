@@ -70,8 +70,43 @@ fn a_wrong_value_is_found_in_nodes_of_every_kind() {
             [json!(3), node["index"].clone(), node["op"].clone(), json!(element / 256), json!(element)];
         assert_eq!(PLACE.map(|key| found[key].clone()), expected, "{found}");
         assert!(found["hashes_opened"].as_u64().is_some_and(|opened| opened < 1500), "{found}");
+        let below = ["block", "body_node", "body_element"].map(|key| found[key].is_u64());
+        match node["kind"].as_str() {
+            Some("fold") => assert_eq!(below, [true, false, false], "{found}"),
+            Some("composite") => assert_eq!(below[1..], [true, true], "{found}"),
+            _ => assert_eq!(below, [false; 3], "{found}"),
+        }
     }
     assert!(found_count >= 6, "only {found_count} of the lies left a trace");
+}
+
+#[test]
+fn the_block_of_a_long_fold_is_named() {
+    let world = honest();
+    let program = world.samebit(&["--json", "program", "job.yaml"]).json();
+    // The squares of the largest tensor's gradient: 256 · 12 terms are 12 blocks, and a lie in the sum is in the last one.
+    let nodes = program["nodes"].as_array().expect("nodes");
+    let flops = |node: &&Value| node["flops"].as_u64();
+    let sum =
+        nodes.iter().filter(|node| node["op"] == "square_sum" && node["kind"] == "fold").max_by_key(flops);
+    let place = sum.expect("a sum of squares")["index"].clone();
+    let found = lie(&world, &format!("value:1:{place}:0:5"));
+    assert_eq!((&found["node"], &found["block"]), (&place, &json!(11)), "{found}");
+    let ran = world.samebit(&["pinpoint", "honest", &format!("value-1-{place}-0-5")]);
+    assert!(ran.stdout.contains("in block 11"), "{ran:?}");
+}
+
+#[test]
+fn what_a_directory_without_states_hides_is_said() {
+    let world = honest();
+    world.run("job.yaml", "hidden", &["--inject-fault", "rate:1:2", "--keep", "last"]);
+    let mut record: Value = serde_json::from_slice(&world.read("hidden/run.json")).expect("JSON");
+    record["faults"] = json!([]);
+    world.write("hidden/run.json", record.to_string());
+    let found = pinpoint(&world, "honest", "hidden");
+    assert!(found["element"].is_null() && found["segment"] == 0, "{found}");
+    let note = found["note"].as_str().expect("a note");
+    assert!(note.contains("steps 0 to 1 cannot be known") && note.contains("--keep last"), "{note}");
 }
 
 #[test]
@@ -154,9 +189,15 @@ fn only_runs_of_one_job_are_compared() {
 fn a_fault_out_of_range_is_refused_before_anything_is_written() {
     let world = World::new();
     world.job("job.yaml", &[]);
-    for fault in
-        ["skip:5", "value:0:100000:0:1", "value:0:0:99999999:1", "value:0:0:0", "rate:1:x", "bogus:1"]
-    {
+    for fault in [
+        "skip:5",
+        "value:0:100000:0:1",
+        "value:0:0:99999999:1",
+        "value:0:0:0",
+        "rate:1:x",
+        "rate:1:nan",
+        "bogus:1",
+    ] {
         let ran = world.samebit(&["run", "job.yaml", "--out", "out", "--inject-fault", fault]);
         assert_eq!((ran.code, world.path("out").exists()), (2, false), "{fault}: {ran:?}");
     }

@@ -15,6 +15,9 @@ use std::ops::Add;
 /// Points at which a predicate is evaluated to count what it keeps; beyond, every term is counted.
 const ENUMERATION_LIMIT: u64 = 1 << 24;
 
+/// The same for all predicates of a program together, in the order of its nodes.
+const ENUMERATIONS_LIMIT: u64 = 1 << 28;
+
 /// Work and traffic of a node or a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -41,7 +44,7 @@ impl Add for Cost {
 impl Program {
     /// The cost of every node, by id.
     pub fn costs(&self) -> Vec<Cost> {
-        let mut counter = Counter { program: self, counted: BTreeMap::new() };
+        let mut counter = Counter { program: self, counted: BTreeMap::new(), left: ENUMERATIONS_LIMIT };
         self.nodes.iter().map(|node| counter.node(node)).collect()
     }
 
@@ -55,6 +58,8 @@ impl Program {
 struct Counter<'a> {
     program: &'a Program,
     counted: BTreeMap<(Index, u8, Index, Domain), u64>,
+    /// Points that may still be looked at.
+    left: u64,
 }
 
 /// The values that a predicate's maps are evaluated on: output coordinates, fold indices, rows.
@@ -118,7 +123,7 @@ impl Counter<'_> {
         if let Some(known) = self.counted.get(&key) {
             return *known;
         }
-        let count = key.3.kept(predicate);
+        let count = key.3.kept(predicate, &mut self.left);
         self.counted.insert(key, count);
         count
     }
@@ -141,8 +146,8 @@ impl Domain {
     }
 
     /// The points at which the predicate holds. An element of an integer tensor, which is not known before the run, is
-    /// taken to equal exactly one coordinate, as a token is one of the vocabulary.
-    fn kept(&self, predicate: &Predicate) -> u64 {
+    /// taken to equal exactly one coordinate, as a token is one of the vocabulary. `left_points` are those that may be looked at.
+    fn kept(&self, predicate: &Predicate, left_points: &mut u64) -> u64 {
         let Predicate { left, relation, right } = predicate;
         let mut is_element = |atom: &Atom| matches!(atom, Atom::Element(..));
         if left.any(&mut is_element) || right.any(&mut is_element) {
@@ -156,15 +161,17 @@ impl Domain {
             product(extents.filter(|(_, used)| **used).map(|(extent, _)| extent))
         };
         let largest = if shared { self.len() } else { count(&left_axes).max(count(&right_axes)) };
-        if largest > ENUMERATION_LIMIT {
+        if largest > ENUMERATION_LIMIT.min(*left_points) {
             return self.len();
         }
+        *left_points -= largest;
         if shared {
             return self.enumerate(predicate);
         }
         let used = |at: usize| left_axes[at] || right_axes[at];
-        let others: u64 =
-            self.extents().iter().enumerate().filter(|(at, _)| !used(*at)).map(|(_, e)| e).product();
+        let others = product(
+            self.extents().into_iter().enumerate().filter(|(at, _)| !used(*at)).map(|(_, extent)| extent),
+        );
         let rights = sorted(self.values(right, &right_axes));
         let lefts = self.values(left, &left_axes);
         let pairs = lefts.iter().map(|left| {
@@ -274,7 +281,11 @@ mod tests {
         for relation in [Relation::Less, Relation::LessOrEqual, Relation::Equal] {
             for (left, right) in maps.iter().flat_map(|left| maps.iter().map(move |right| (left, right))) {
                 let predicate = Predicate { left: left.clone(), relation, right: right.clone() };
-                assert_eq!(domain().kept(&predicate), domain().enumerate(&predicate), "{predicate:?}");
+                let mut points = ENUMERATIONS_LIMIT;
+                let kept = domain().kept(&predicate, &mut points);
+                assert_eq!(kept, domain().enumerate(&predicate), "{predicate:?}");
+                let all = domain().kept(&predicate, &mut 0);
+                assert!(all == domain().len() && points < ENUMERATIONS_LIMIT, "{predicate:?}");
             }
         }
     }

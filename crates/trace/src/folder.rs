@@ -333,7 +333,9 @@ fn write_words(file: &mut impl Write, words: &[u32]) -> std::io::Result<()> {
 }
 
 fn read_words(file: &mut impl Read, len: usize) -> std::io::Result<Vec<u32>> {
-    let mut words = Vec::with_capacity(len);
+    let mut words = Vec::new();
+    // A file may be long and take no room on the disk.
+    words.try_reserve_exact(len).map_err(|_| std::io::Error::from(ErrorKind::OutOfMemory))?;
     let mut bytes = vec![0; len.min(PIECE_WORDS) * 4];
     while words.len() < len {
         let count = (len - words.len()).min(PIECE_WORDS) * 4;

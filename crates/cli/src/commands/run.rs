@@ -115,7 +115,7 @@ fn check_place(directory: &Path, resume: bool) -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::file(directory, &error)),
     };
-    let has_run = names.iter().any(|name| name == "receipt.json") || files::is_begun(&names);
+    let has_run = names.iter().any(|name| name == files::RECEIPT) || files::is_begun(&names);
     let (what, hint) = match (names.is_empty(), has_run, resume) {
         (true, _, _) | (_, true, true) => return Ok(()),
         (_, true, false) => ("is not empty", "give another --out, or --resume to go on with the run in it"),
@@ -157,7 +157,7 @@ fn start(
     record: &mut RunRecord,
 ) -> Result<Receipt, Failure> {
     let directory = folder.path();
-    let receipt = match folder.file("receipt.json").exists() {
+    let receipt = match folder.file(files::RECEIPT).exists() {
         true => Some(folder.receipt()?),
         false => None,
     };
@@ -166,7 +166,7 @@ fn start(
     }
     // A run that was killed before its first receipt has said how it runs, and no more.
     if receipt.is_some() || folder.file("run.json").exists() {
-        let before = folder.record().map_err(|error| Failure::new(Exit::Input, error))?;
+        let before = folder.record().map_err(files::bad_record)?;
         if !record.faults.is_empty() && record.faults != before.faults {
             return Err(Failure::input(
                 "--inject-fault differs from the faults that the run was started with\nhint: leave it out to go on as before",

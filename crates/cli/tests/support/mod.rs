@@ -1,11 +1,17 @@
 //! A directory with tiny data and job files, and the binary run in it.
 #![allow(dead_code)]
 
+use samebit_commit::{Tag, hash};
+use samebit_trace::Receipt;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// A tiny command that takes so long hangs.
+const HANG: Duration = Duration::from_secs(60);
 
 /// The keys of the job that every test starts from: a GPT of odd sizes.
 const JOB: &[(&str, &str)] = &[
@@ -110,6 +116,51 @@ impl World {
             serde_json::from_slice(&self.read(&format!("{out}/receipt.json"))).expect("JSON");
         assert_eq!(receipt["ending"], "finished");
         receipt["final_state"].as_str().expect("a digest").to_owned()
+    }
+
+    /// Changes a run's receipt as a liar would: every digest in it is right again afterwards.
+    pub fn reseal(&self, out: &str, change: impl FnOnce(&mut Receipt)) {
+        let name = format!("{out}/receipt.json");
+        let mut receipt: Receipt = serde_json::from_slice(&self.read(&name)).expect("a receipt");
+        let digest = |file: &str| hash(Tag::File, &[&self.read(&format!("{out}/{file}"))]);
+        for (file, held) in &mut receipt.files {
+            *held = digest(file);
+        }
+        receipt.weights = receipt.weights.map(|_| digest("model.safetensors"));
+        change(&mut receipt);
+        receipt.seal();
+        self.write(&name, receipt.to_bytes());
+    }
+
+    /// Copies a run's directory.
+    pub fn copy(&self, from: &str, to: &str) {
+        for name in self.files(from) {
+            let target = self.path(&name.replacen(from, to, 1));
+            std::fs::create_dir_all(target.parent().expect("a directory")).expect("a directory");
+            std::fs::copy(self.path(&name), target).expect("a file");
+        }
+    }
+
+    /// Runs the binary, which has to end by itself.
+    pub fn timed(&self, arguments: &[&str]) -> Ran {
+        // Files take any amount of text; a pipe that nobody reads would make the binary wait.
+        let told = ["out", "err"].map(|name| self.directory.path().join(format!(".told-{name}")));
+        let open = |path| std::fs::File::create(path).expect("a file");
+        let mut command = self.command();
+        let command =
+            command.args(arguments).stdin(Stdio::null()).stdout(open(&told[0])).stderr(open(&told[1]));
+        let mut child = command.spawn().expect("the binary");
+        let started = Instant::now();
+        while child.try_wait().expect("a child").is_none() {
+            if started.elapsed() > HANG {
+                child.kill().expect("a child");
+                panic!("{arguments:?} hangs");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let status = child.wait().expect("a child");
+        let [stdout, stderr] = told.map(|path| std::fs::read(path).expect("a file"));
+        Ran::of(Output { status, stdout, stderr })
     }
 
     /// Every file below a directory, by its path from here.

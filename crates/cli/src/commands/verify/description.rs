@@ -49,7 +49,7 @@ pub fn check(folder: &Folder, receipt: &Receipt, job: &Job) -> Result<Vec<String
         None => {}
         // Another version may make another program of one job file.
         Some(_) if receipt.engine_version != VERSION => unchecked.push(format!(
-            "that the job file makes this program: the run is of version {:?}, this is {VERSION}",
+            "that the job file makes this program: the run is of version {:.32}, this is {VERSION}",
             receipt.engine_version
         )),
         Some(reason) => {

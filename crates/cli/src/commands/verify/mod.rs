@@ -17,6 +17,9 @@ use samebit_recipe::save_model;
 use samebit_trace::{Cost, Ending, Folder, Job, Receipt, Selection, planned_steps};
 use serde_json::json;
 
+/// The most micro-batches that a stranger's record is believed.
+const MICRO_BATCHES_LIMIT: u64 = 1 << 12;
+
 /// What the verification came to.
 #[derive(Debug, Default)]
 struct Verdict {
@@ -127,8 +130,9 @@ fn execute(
     selection: &Selection,
     verdict: &mut Verdict,
 ) -> Result<(), Stop> {
-    let micro_batches = folder.record().map_or(1, |record| record.micro_batches.max(1));
     // Another person's record is a hint: a batch that cannot be cut so is computed whole.
+    let recorded = folder.record().map_or(1, |record| record.micro_batches);
+    let micro_batches = if (1..=MICRO_BATCHES_LIMIT).contains(&recorded) { recorded } else { 1 };
     let runner = runner_of(job, machine, micro_batches, Vec::new())
         .or_else(|_| runner_of(job, machine, 1, Vec::new()));
     let mut runner = runner.map_err(|error| stop(folder, error))?;

@@ -4,22 +4,25 @@
 //! that differs, replayed as its run.json says. What a replay cannot explain — its end is not what the receipt claims — is looked for
 //! in the stored state.
 
+mod below;
+mod jobs;
+mod stored;
+
 use super::run::{faults_of, runner_of};
 use crate::arguments::{Global, Pinpoint};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::files::Stored;
+use crate::files::{self, Stored};
 use crate::machine::Machine;
 use crate::progress::spin;
 use crate::screen::{Screen, grouped};
-use samebit_commit::state::Entry;
-use samebit_commit::{DType, Digest, Kind, Leaves, Sequence, SequenceError, tensor};
+use below::{below, element_of};
+use jobs::same_job;
+use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError};
 use samebit_dispute::{Difference, Finding, Path, Width, first_difference};
-use samebit_graph::{Kind as NodeKind, Program};
-use samebit_trace::{Ending, Fault, Folder, Pages, Receipt, Replay, TraceError};
+use samebit_graph::Program;
+use samebit_trace::{Ending, Fault, Receipt, Replay};
 use serde::Serialize;
-
-/// Elements of a page.
-const PAGE: u64 = samebit_graph::limits::PAGE;
+use stored::StoredState;
 
 /// Where two runs part. Nulls where they do not.
 #[derive(Debug, Default, Serialize)]
@@ -29,6 +32,11 @@ struct Report {
     op: Option<String>,
     page: Option<u64>,
     element: Option<u64>,
+    /// Of a composite: the node of its body, and the element of that node's output in the element's row.
+    body_node: Option<u64>,
+    body_element: Option<u64>,
+    /// Of a fold: the block of terms after which the running totals differ.
+    block: Option<u64>,
     hashes_opened: u64,
     segment: Option<u64>,
     /// The state that differs, where no node of the trace does.
@@ -50,10 +58,7 @@ struct Side {
 impl Side {
     fn open(name: &'static str, path: &std::path::Path) -> Result<Side, Failure> {
         let stored = Stored::open(path)?;
-        let record = stored.folder.record().map_err(|error| {
-            Failure::input(error)
-                .with_hint("run.json says how to replay the run; restore it, or write {} for an honest one")
-        })?;
+        let record = stored.folder.record().map_err(files::bad_record)?;
         Ok(Side { name, stored, faults: faults_of(&record)?, micro_batches: record.micro_batches.max(1) })
     }
 
@@ -88,6 +93,7 @@ fn say(report: &Report, screen: &Screen) {
             let page = report.page.unwrap_or_default();
             let element = report.element.map(|element| format!(", element {element}")).unwrap_or_default();
             screen.say(format!("step {step}, {node}{state}page {page}{element}"));
+            say_below(report, screen);
         }
         (Some(step), _) => screen.say(format!("step {step}")),
         (None, _) => screen.say("the runs are equal"),
@@ -99,6 +105,19 @@ fn say(report: &Report, screen: &Screen) {
         screen.say(note);
     }
     screen.say(format!("{opened} hashes opened on each side"));
+}
+
+/// What stands below the element.
+fn say_below(report: &Report, screen: &Screen) {
+    let body = report.body_node.map(|node| {
+        let element = report.body_element.map(|element| format!(", element {element}")).unwrap_or_default();
+        format!("node {node} of its body{element}")
+    });
+    let block = report.block.map(|block| format!("block {block}"));
+    let parts: Vec<String> = body.into_iter().chain(block).collect();
+    if !parts.is_empty() {
+        screen.say(format!("  in {}", parts.join(", ")));
+    }
 }
 
 fn compare(a: &Side, b: &Side, machine: &Machine) -> Result<Report, Failure> {
@@ -161,7 +180,12 @@ fn inside(a: &Side, b: &Side, segment: u64, machine: &Machine, report: &mut Repo
     let found = spin("replaying the segment", || search(&a_side, &b_side))?;
     report.hashes_opened += found.opened;
     match found.difference {
-        Difference::At { path } => locate(&a.stored.job.program, start, &path, report),
+        Difference::At { path } => {
+            locate(&a.stored.job.program, start, &path, report);
+            if path.leaf(Kind::Trace).is_some() {
+                spin("looking below the element", || below(&a_side, &b_side, report))?;
+            }
+        }
         Difference::Equal if a_end != b_end => {
             report.step = Some(end - 1);
             report.op = Some("ending".to_owned());
@@ -196,7 +220,7 @@ fn sink(program: &Program, state: u64, report: &mut Report) {
 
 fn place(path: &Path, report: &mut Report) {
     report.page = path.leaf(Kind::Tensor);
-    report.element = report.page.zip(path.leaf(Kind::Page)).map(|(page, element)| page * PAGE + element);
+    report.element = element_of(path);
 }
 
 /// The replays agree, the receipts do not: a side's states are not what its own record computes.
@@ -214,15 +238,23 @@ fn unexplained(
             liars.push(side.name);
         }
     }
-    let [_, end] = a.receipt().segments[segment as usize].steps;
+    let [start, end] = a.receipt().segments[segment as usize].steps;
     let stored = |side: &Side| StoredState::read(&side.stored.folder, end, &side.stored.job.program);
     report.step = Some(end - 1);
     report.op = Some("sink".to_owned());
-    report.note = Some(format!(
+    let mut note = format!(
         "segment {segment} of {} does not follow from its own run.json: what is stored after it was made in another way",
         liars.join(" and ")
-    ));
-    let (Ok(a_state), Ok(b_state)) = (stored(a), stored(b)) else { return Ok(()) };
+    );
+    if end - start > 1 {
+        note += &format!(", and in which of the steps {start} to {} cannot be known", end - 1);
+    }
+    let states = (stored(a), stored(b));
+    if states.0.is_err() || states.1.is_err() {
+        note += "; nor can the element be, because the state after the segment was not kept (--keep last)";
+    }
+    report.note = Some(note);
+    let (Ok(a_state), Ok(b_state)) = states else { return Ok(()) };
     let found = search(&a_state, &b_state)?;
     report.hashes_opened += found.opened;
     if let Difference::At { path } = found.difference {
@@ -238,113 +270,4 @@ fn unexplained(
 fn last_state(replay: &Replay<'_>) -> Result<Digest, SequenceError> {
     let step = replay.enter(replay.len() - 1)?.expect("a step can be entered");
     step.node(0, 1)
-}
-
-/// A state as it is stored, or (with one tensor) an entry of it.
-struct StoredState<'a> {
-    leaves: Leaves,
-    entries: Vec<Entry>,
-    tensors: Tensors<'a>,
-}
-
-/// The tensors of a state, or the one of an entry.
-enum Tensors<'a> {
-    All(Vec<(DType, Vec<u32>)>),
-    One(&'a (DType, Vec<u32>)),
-}
-
-impl StoredState<'_> {
-    fn read(folder: &Folder, step: u64, program: &Program) -> Result<StoredState<'static>, TraceError> {
-        let mut tensors = Vec::new();
-        folder.read_state(step, program, |state, words| {
-            tensors.push((program.states[state].dtype, words));
-            Ok(())
-        })?;
-        let entry = |(state, (dtype, words)): (&samebit_graph::Declaration, &(DType, Vec<u32>))| {
-            let (name, shape) = (state.name.clone(), state.shape.clone());
-            Entry { name, dtype: *dtype, shape, root: tensor::root_of(*dtype, words) }
-        };
-        let entries: Vec<Entry> = program.states.iter().zip(&tensors).map(entry).collect();
-        let leaves = Leaves::list(Kind::State, entries.iter().map(Entry::leaf).collect());
-        Ok(StoredState { leaves, entries, tensors: Tensors::All(tensors) })
-    }
-}
-
-impl Sequence for StoredState<'_> {
-    samebit_commit::named_by_leaves!(leaves);
-
-    fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
-        SequenceError::check_range(self.kind(), self.len(), 0, leaf)?;
-        Ok(Some(match &self.tensors {
-            Tensors::All(tensors) => Box::new(StoredState {
-                leaves: Leaves::entry(&self.entries[leaf as usize]),
-                entries: Vec::new(),
-                tensors: Tensors::One(&tensors[leaf as usize]),
-            }),
-            Tensors::One((dtype, words)) => Box::new(Pages::new(*dtype, words.clone())),
-        }))
-    }
-}
-
-/// Two runs can be compared only if they computed the same thing.
-fn same_job(a: &Stored, b: &Stored) -> Result<(), Failure> {
-    if a.job.spec == b.job.spec {
-        return Ok(());
-    }
-    let (x, y) = (&a.job, &b.job);
-    let difference = if x.spec.profile != y.spec.profile {
-        format!("profile {} and {}", x.spec.profile, y.spec.profile)
-    } else if x.spec.steps != y.spec.steps {
-        format!("{} and {} steps", x.spec.steps, y.spec.steps)
-    } else if x.spec.segment_steps != y.spec.segment_steps {
-        format!("segments of {} and {} steps", x.spec.segment_steps, y.spec.segment_steps)
-    } else if let Some(difference) = program_difference(&x.program, &y.program) {
-        difference
-    } else if x.spec.initial_state != y.spec.initial_state {
-        "the first weights differ".to_owned()
-    } else {
-        let roots = x.spec.tables.iter().zip(&y.spec.tables);
-        let table = x.program.tables.iter().zip(roots).find(|(_, (a, b))| a != b);
-        let name = table.map_or("", |(table, _)| table.name.as_str());
-        match name {
-            samebit_trace::table::TOKENS => "the data (table tokens) differs".to_owned(),
-            samebit_trace::table::ORDER => "the order of the data (table order) differs".to_owned(),
-            samebit_trace::table::SCHEDULE => "the learning rates (table schedule) differ".to_owned(),
-            name => format!("table {name} differs"),
-        }
-    };
-    Err(Failure::input(format!(
-        "the runs are of different jobs: {difference}\nhint: pinpoint compares two runs of one job"
-    )))
-}
-
-fn program_difference(a: &Program, b: &Program) -> Option<String> {
-    let declared = |what: &str, a: &[samebit_graph::Declaration], b: &[samebit_graph::Declaration]| {
-        let at = a.iter().zip(b).position(|(x, y)| x != y);
-        match at {
-            Some(at) => {
-                Some(format!("{what} {} {:?} and {} {:?}", a[at].name, a[at].shape, b[at].name, b[at].shape))
-            }
-            None if a.len() != b.len() => Some(format!("{} and {} {what}s", a.len(), b.len())),
-            None => None,
-        }
-    };
-    if a == b {
-        return None;
-    }
-    let node = a.nodes.iter().zip(&b.nodes).position(|(x, y)| x != y);
-    let is_source = |at: usize| matches!(a.nodes[at].kind, NodeKind::State(_) | NodeKind::Table(_));
-    let words =
-        |program: &Program, at: usize| format!("{} {:?}", program.nodes[at].op, program.nodes[at].shape);
-    declared("state", &a.states, &b.states).or_else(|| declared("table", &a.tables, &b.tables)).or_else(
-        || {
-            Some(match node {
-                Some(at) if !is_source(at) && words(a, at) == words(b, at) => {
-                    format!("node {at} ({}) is computed in another way", words(a, at))
-                }
-                Some(at) => format!("node {at} is {} and {}", words(a, at), words(b, at)),
-                None => format!("programs of {} and {} nodes", a.nodes.len(), b.nodes.len()),
-            })
-        },
-    )
 }

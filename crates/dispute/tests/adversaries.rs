@@ -73,13 +73,17 @@ impl Seen {
 #[test]
 fn every_lie_loses_at_every_place() {
     let mut seen = Seen::default();
-    for job in [Job::new(3, 5, 3, None), Job::new(4, 3, 5, Some(1))] {
+    for job in [Job::new(3, 5, 3, None), Job::new(4, 3, 5, Some(1)), Job::new(5, 2, 2, Some(0))] {
         let job = Arc::new(job);
         for lie in Tale::lies(&job) {
             for below in ways(&job, lie) {
                 both_sides(&job, lie, below, Conduct::Best, &mut seen);
             }
         }
+    }
+    for length in [9, 7] {
+        let job = Arc::new(Job::small(length, None));
+        both_sides(&job, Lie::Undercounted, Below::default(), Conduct::Best, &mut seen);
     }
     // Trees of several rounds.
     let job = Arc::new(Job::new(70, 300, 70, None));

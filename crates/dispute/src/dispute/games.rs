@@ -121,7 +121,7 @@ impl Dispute {
         }
         transition::check_witness(witness)?;
         let key = (position.hash(), kind, slot);
-        if self.kept.contains_key(&key) {
+        if self.kept.get(&key).is_some_and(|words| !words.is_empty()) {
             return Err(Refusal::KeptBefore { slot });
         }
         let operand = referee.operand(case(asked, position)?, kind, slot, witness)?;
@@ -149,7 +149,8 @@ impl Dispute {
         }
         let hash = position.hash();
         let kept = |&slot: &u8| {
-            let words = self.kept.get(&(hash, kind, slot)).ok_or(Refusal::NotKept { slot })?;
+            let words = self.kept.get(&(hash, kind, slot)).filter(|words| !words.is_empty());
+            let words = words.ok_or(Refusal::NotKept { slot })?;
             Ok((slot, words.clone()))
         };
         let kept = slots.iter().map(kept).collect::<Result<Vec<_>, Refusal>>()?;

@@ -12,7 +12,9 @@ use crate::position::Position;
 use crate::referee::{Case, JudgeKind, Kept, Referee, RefereeError, Structure, Truth};
 use crate::words::{lanes_digest, number, word_of};
 use samebit_commit::{
-    Canonical, DType, DecodeError, Decoder, Digest, Encoder, Opening, OpeningError, steps, tensor,
+    Canonical, DType, DecodeError, Decoder, Digest, Encoder, Opening, OpeningError,
+    merkle::{height, inner},
+    steps, tensor,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -206,11 +208,32 @@ impl ToyReferee {
         Ok(given.parts)
     }
 
+    /// A step in the tree over all steps of the question: a claim's own count may be another than its tree's, and decides nothing.
+    fn padded_step(
+        &self,
+        case: Case<'_>,
+        index: u64,
+        given: &StepOpening,
+    ) -> Result<Option<[Digest; 2]>, RefereeError> {
+        let root = pick(given.side, case.roots)?;
+        let count = case.question.step_count;
+        if given.opened.root() != root || given.opened.count > count {
+            return refuse("the claim's parts lead to another root");
+        }
+        let leaf = given.parts.map_or(Digest::ZERO, |[state, trace]| steps::step(state, trace));
+        let missing = height(count) - height(given.opened.count);
+        let padded = (0..missing).fold(given.opened.steps_top, |top, _| inner(top, Digest::ZERO));
+        if given.siblings.top(count, index, leaf)? != padded {
+            return refuse("the step leads to another top");
+        }
+        Ok(given.parts)
+    }
+
     fn ended(&self, case: Case<'_>, witness: &[u8]) -> Result<Digest, RefereeError> {
         let Some(before) = case.position.step.checked_sub(1) else { return Ok(number(1)) };
         let mut decoder = Decoder::new(witness);
         let step = StepOpening::decode(&mut decoder)?;
-        let Some([_, trace]) = self.step(case, before, &step)? else { return Ok(number(0)) };
+        let Some([_, trace]) = self.padded_step(case, before, &step)? else { return Ok(number(0)) };
         let loss = TensorOpening::decode(&mut decoder)?;
         decoder.finish()?;
         let leaf = tensor::root_of(DType::F32, &loss.words);

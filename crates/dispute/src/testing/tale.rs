@@ -81,6 +81,10 @@ pub enum Lie {
     Long,
     /// A step after the last one is counted, but absent.
     Overcounted,
+    /// An absent step after the last one, and another after it.
+    Gap,
+    /// The last step is left out, and as few of the others are counted as the height of their tree allows.
+    Undercounted,
     /// Another state after the segment.
     End,
     /// Steps whose tree nobody can open.
@@ -229,6 +233,12 @@ impl Tale {
         let length = job.length();
         if length > 1 {
             lies.extend([Lie::Short, Lie::Uncounted]);
+            if undercounted(length - 1) < length - 1 {
+                lies.push(Lie::Undercounted);
+            }
+        }
+        if length + 1 < job.steps {
+            lies.push(Lie::Gap);
         }
         if length < job.steps {
             lies.push(Lie::Long);
@@ -265,6 +275,10 @@ impl Tale {
                 leaves.pop();
             }
             Some(Lie::Hole(step)) => leaves[step as usize] = (Digest::ZERO, None),
+            Some(Lie::Gap) => leaves.extend([(Digest::ZERO, None), (hash(Tag::Step, &[b"more"]), None)]),
+            Some(Lie::Undercounted) => {
+                leaves.pop();
+            }
             Some(Lie::Long) => leaves.push((hash(Tag::Step, &[b"more"]), None)),
             _ => {}
         }
@@ -274,6 +288,7 @@ impl Tale {
         let mut opened = Opened { state: job.state_root(last), count, steps_top: steps.leaves.tree().top() };
         match lie {
             Some(Lie::Uncounted) => opened.count -= 1,
+            Some(Lie::Undercounted) => opened.count = undercounted(count),
             Some(Lie::Overcounted) => opened.count += 1,
             Some(Lie::End) => opened.state = hash(Tag::List, &[b"elsewhere"]),
             Some(Lie::NoTree) => opened.steps_top = hash(Tag::Inner, &[b"nowhere"]),
@@ -385,6 +400,20 @@ impl Tale {
         Ok(StepOpening { side: side as u8, opened: self.opened, parts, siblings })
     }
 
+    /// A step opened in the tree over all steps of the question, where it may be absent.
+    fn open_padded(&self, side: Side, step: u64) -> Result<StepOpening, SequenceError> {
+        let tree = self.steps.leaves.tree();
+        let mut leaves = tree.leaves().to_vec();
+        leaves.resize(self.job.steps as usize, Digest::ZERO);
+        let siblings = Tree::new(leaves).open(step).map_err(SequenceError::source)?;
+        let is_there = step < tree.count() && tree.node(0, step) != Digest::ZERO;
+        let parts = match is_there {
+            true => self.open_step(side, step)?.parts,
+            false => None,
+        };
+        Ok(StepOpening { side: side as u8, opened: self.opened, parts, siblings })
+    }
+
     fn open_output(&self, step: u64, node: u32) -> Result<(Digest, Opening), SequenceError> {
         let tree = Tree::new(self.step(step)?.outputs.iter().map(Told::root).collect());
         let siblings = tree.open(node.into()).map_err(SequenceError::source)?;
@@ -415,6 +444,11 @@ impl Tale {
         let dtype = self.job.nodes[self.job.sinks[entry as usize] as usize].dtype;
         self.job.entry(entry, tensor::root_of(dtype, words))
     }
+}
+
+/// The least count whose tree is as high as that of `count` leaves.
+const fn undercounted(count: u64) -> u64 {
+    if count < 2 { count } else { (1 << (samebit_commit::merkle::height(count) - 1)) + 1 }
 }
 
 /// What a side says of every step.
@@ -616,7 +650,7 @@ impl Story for Tale {
         match kind {
             JudgeKind::Ended => {
                 if let Some(before) = position.step.checked_sub(1) {
-                    let step = self.open_step(side, before)?;
+                    let step = self.open_padded(side, before)?;
                     step.encode(&mut encoder);
                     if step.parts.is_some() {
                         let loss = self.job.loss();

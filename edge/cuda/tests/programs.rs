@@ -30,7 +30,7 @@ fn bad_usage_exits_2() {
 /// Every kernel's cases, and every line of the golden files, as a card will run them.
 #[test]
 fn the_check_finds_no_difference_on_the_emulator() {
-    let output = run(env!("CARGO_BIN_EXE_samebit-cuda-check"), &["--emulator", "--words", "4000"]);
+    let output = run(env!("CARGO_BIN_EXE_samebit-cuda-check"), &["--emulator", "--words", "1000"]);
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.code() == Some(3) {
         eprintln!("SKIPPED: {wrong}");

@@ -33,37 +33,42 @@ fn word(text: &str) -> u32 {
     u32::from_str_radix(text, 16).unwrap_or_else(|_| panic!("`{text}` is no word in hexadecimal"))
 }
 
-/// A program over one row, an operand for each register.
-fn program(code: Code, count: usize) -> RowProgram {
-    let register = |operand| RowInput::Operand {
-        operand,
+/// A program over one row, an operand for each register; operands are counted from `first`.
+fn stage(code: Code, kind: StageKind, first: usize, count: usize) -> Stage {
+    let register = |register| RowInput::Operand {
+        operand: first + register,
         address: Address { columns: Columns::Contiguous, ..Address::default() },
         len: count as u64,
     };
-    let operands = code.inputs().len();
-    let stage = Stage { kind: StageKind::Map, inputs: (0..operands).map(register).collect(), code };
-    let columns = count as u64;
-    RowProgram {
-        rows: 1,
-        first_row: 0,
-        columns,
-        len: columns,
-        operands,
-        stages: vec![stage],
-        stores: vec![0],
-    }
+    Stage { kind, inputs: (0..code.inputs().len()).map(register).collect(), code }
 }
 
-/// Runs the program on columns of inputs and compares.
-fn compare(check: &mut Check<'_>, name: &str, code: Code, lines: &[Line]) {
-    let inputs: Vec<Vec<u32>> = (0..code.inputs().len())
-        .map(|register| lines.iter().map(|(operands, _)| operands[register]).collect())
-        .collect();
-    let expected: Vec<u32> = lines.iter().map(|&(_, result)| result).collect();
-    let kernel = Kernel::Rows(program(code, lines.len()));
-    let found = outputs(check.backend, &kernel, 0, &inputs, &[vec![7; lines.len()]]);
-    check.count(lines.len(), &found[0], &expected, || name.to_owned());
-    check.outcome.cases += 1;
+fn program(stages: Vec<Stage>, count: usize) -> RowProgram {
+    let operands = stages.iter().map(|stage| stage.inputs.len()).sum();
+    let stores = (0..stages.len()).collect();
+    let columns = count as u64;
+    RowProgram { rows: 1, first_row: 0, columns, len: columns, operands, stages, stores }
+}
+
+/// Runs all programs as one pass over a row, each on its own lines, and compares.
+fn compare(check: &mut Check<'_>, groups: Vec<(&str, Code, Vec<Line>)>) {
+    let count = groups.iter().map(|(_, _, lines)| lines.len()).max().unwrap_or(0);
+    let (mut stages, mut inputs) = (Vec::new(), Vec::new());
+    for (_, code, lines) in &groups {
+        stages.push(stage(code.clone(), StageKind::Map, inputs.len(), count));
+        for register in 0..code.inputs().len() {
+            let mut column: Vec<u32> = lines.iter().map(|(operands, _)| operands[register]).collect();
+            column.resize(count, 0);
+            inputs.push(column);
+        }
+    }
+    let before = vec![vec![7; count]; stages.len()];
+    let found = outputs(check.backend, &Kernel::Rows(program(stages, count)), 0, &inputs, &before);
+    for ((name, _, lines), found) in groups.iter().zip(&found) {
+        let expected: Vec<u32> = lines.iter().map(|&(_, result)| result).collect();
+        check.count(lines.len(), &found[..lines.len()], &expected, || (*name).to_owned());
+        check.outcome.cases += 1;
+    }
 }
 
 /// `operation [immediate]: operands = result`.
@@ -79,9 +84,8 @@ fn operations(check: &mut Check<'_>, text: &str) {
         let operands = operands.split_whitespace().map(word).collect();
         lines.entry((op, immediate)).or_default().push((operands, word(result.trim())));
     }
-    for ((op, immediate), lines) in lines {
-        compare(check, op.name(), single(op, immediate), &lines);
-    }
+    let group = |((op, immediate), lines): ((Op, u32), Vec<Line>)| (op.name(), single(op, immediate), lines);
+    compare(check, lines.into_iter().map(group).collect());
 }
 
 /// A program of one operation: a mask operand is made from an integer, a mask result is made one.
@@ -114,10 +118,9 @@ fn function_values(check: &mut Check<'_>, text: &str) {
         let (x, value) = rest.split_once(" = ").expect("a line has a value");
         lines.entry(name).or_default().push((vec![word(x)], word(value)));
     }
-    for (name, lines) in lines {
-        let named = functions::ALL.iter().find(|function| function.name == name);
-        compare(check, name, named.expect("a function of the specification").code(), &lines);
-    }
+    let named = |name| functions::ALL.iter().find(|function| function.name == name);
+    let code = |name| named(name).expect("a function of the specification").code();
+    compare(check, lines.into_iter().map(|(name, lines)| (name, code(name), lines)).collect());
 }
 
 /// `fold predicate extent: totals`: the last total of every fold without a predicate.
@@ -133,11 +136,7 @@ fn folds(check: &mut Check<'_>, text: &str) {
         let expected = [word(totals.rsplit(' ').next().unwrap_or_default())];
         let (a, b) = (terms(0, extent), terms(1, extent));
         let identity = || Code::new(vec![RegType::F], Vec::new()).expect("one register is a program");
-        let fold = |kind| {
-            let mut program = program(identity(), extent);
-            program.stages[0].kind = kind;
-            Kernel::Rows(program)
-        };
+        let fold = |kind| Kernel::Rows(program(vec![stage(identity(), kind, 0, extent)], extent));
         let layout = Layout { offset: 0, row_stride: extent, k_stride: 1 };
         let (kernel, inputs) = match kind {
             "product" => {

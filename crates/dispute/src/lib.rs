@@ -1,10 +1,19 @@
-//! A dispute is a search for the first difference between two sequences.
+//! A dispute is a search for the first difference between two sequences, and a game that makes it honest.
 //!
 //! This crate knows [`samebit_commit::Sequence`] and nothing of what is computed: no operator, no file, no clock, no
-//! float. Two sides that committed to whole sequences are walked down from their roots. Each round opens, on both
-//! sides, the nodes a few levels below the first differing one, checks that they hash to it, and goes on with the
-//! first pair that differs; a leaf that names a sequence of its own is entered the same way. What is left at the end
-//! is one place, found with a number of digests that is logarithmic in the number of leaves.
+//! float. The norm is `docs/spec/dispute.md`; the contract `Dispute` gives the same answer to every message.
+//!
+//! ```text
+//! claim a ─┐                        ┌ Move: the first difference in what the other has shown,
+//!          ├─ Pair ─> Position ─────┤       and what the own side holds below it     ──> Position
+//! claim b ─┘             ▲          └ Judge: a Referee redoes one piece of arithmetic ──> Verdict
+//!                        └── every message answers one position, whole; the chain keeps its hash
+//! ```
+//!
+//! - [`Dispute::apply`] is the whole transition: questions, claims, games, clocks and money, pure and typed.
+//! - [`Player`] is the honest strategy: from one side's [`Story`] and the log ([`View`]) to the next messages.
+//! - [`Referee`] stands for the leaf. Verdicts are *a is false*, *b is false*, *both are*, *void*.
+//! - [`first_difference`] is the same search without money, between two sequences at hand.
 //!
 //! ```
 //! use samebit_commit::{Digest, Kind, Leaves};
@@ -20,6 +29,30 @@
 //! assert_eq!(finding.difference, Difference::At { path: vec![step].into() });
 //! assert!(finding.opened < 100);
 //! # Ok::<(), samebit_dispute::SearchError>(())
+//! ```
+//!
+//! The game, with a toy for a job, an honest peer and one whose product is false in its second block:
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! use samebit_dispute::testing::{Below, Conduct, Job, Lie, Peer, Tale, Terms, World};
+//! use samebit_dispute::{Event, JudgeKind, QuestionStatus, Seconds, Side, Verdict};
+//! use std::sync::Arc;
+//!
+//! let job = Arc::new(Job::small(4, None));
+//! let lie = Lie::Chain { step: 2, node: 1, element: 0, block: 1 };
+//! let honest = Peer::new(1, Arc::new(Tale::honest(&job)), Conduct::Best);
+//! let liar = Peer::new(2, Arc::new(Tale::lying(&job, lie, Below::default())), Conduct::Best);
+//!
+//! let mut world = World::new(&job, &Terms::default());
+//! world.play(&[honest.clone(), liar], Seconds(10_000));
+//! assert_eq!(world.dispute.status(world.question), Some(QuestionStatus::Answered(honest.root())));
+//! let verdict = |event: &Event| match event {
+//!     Event::Judged { kind, verdict, .. } => Some((*kind, *verdict)),
+//!     _ => None,
+//! };
+//! assert_eq!(world.log.iter().find_map(verdict), Some((JudgeKind::Block, Verdict::False(Side::B))));
+//! # }
 //! ```
 #![deny(clippy::float_arithmetic)]
 

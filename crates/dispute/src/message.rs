@@ -28,6 +28,7 @@ impl Opened {
 
 /// A message. Whoever sends it pays for it; who may send it is in dispute.md.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Message {
     /// Opens a question for claims.
     OpenQuestion {
@@ -108,6 +109,7 @@ pub enum Message {
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Event {
     /// A question was opened.
     QuestionOpened {

@@ -13,6 +13,7 @@ use samebit_commit::Digest;
 /// CompareLanes   LanesShown
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Move {
     /// Goes down a tree.
     Descend(Descent),

@@ -36,7 +36,7 @@ fn both_sides(job: &Arc<Job>, lie: Lie, below: Below, conduct: Conduct, seen: &m
     }
     // The same piece is found from either side, and the verdict swaps.
     if conduct == Conduct::Best {
-        let found = worlds.each_ref().map(|world| verdicts(world));
+        let found = worlds.each_ref().map(verdicts);
         if let [[(first, a)], [(second, b)]] = found.each_ref().map(Vec::as_slice) {
             let is_swapped = matches!((a, b), (Verdict::False(Side::B), Verdict::False(Side::A)));
             assert!(is_swapped, "{lie:?} {below:?}: {first} {a:?}, {second} {b:?}");

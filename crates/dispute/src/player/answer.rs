@@ -13,6 +13,7 @@ use samebit_commit::{Digest, Sequence, SequenceError};
 
 /// What a side does at a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Answer {
     /// It moves.
     Play(Move),

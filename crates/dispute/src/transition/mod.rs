@@ -2,6 +2,8 @@
 
 mod fold;
 mod leaf;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use tree::depth;

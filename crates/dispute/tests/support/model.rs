@@ -44,6 +44,7 @@ pub struct State {
 
 /// What can happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Action {
     /// A player's message is taken into the chain.
     Say(usize, Message),

@@ -48,9 +48,10 @@ fn a_question_is_checked_against_its_job() {
     let mut world = World::new(&Arc::new(job), &Terms::default());
     let again = Message::OpenQuestion { question: question.clone(), header: header.clone() };
     assert_eq!(world.send(Owner::default(), &again), Err(Refusal::QuestionExists(question.id())));
-    let mut refused = |change: &dyn Fn(&mut Question, &mut Header)| {
+    let refused = |change: &dyn Fn(&mut Question, &mut Header)| {
         let (mut question, mut header) = (question.clone(), header.clone());
         change(&mut question, &mut header);
+        let mut world = World::new(&Arc::new(Job::small(1, None)), &Terms::default());
         world.send(Owner::default(), &Message::OpenQuestion { question, header }).expect_err("it is false")
     };
     assert!(matches!(

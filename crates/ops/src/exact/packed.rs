@@ -91,16 +91,13 @@ pub(super) struct Block {
     pub least_exponent: i32,
     /// The greatest.
     pub greatest_exponent: i32,
-    /// At least the greatest Σ q² of a row (14 bits only).
-    pub norm: f32,
-    /// The same over one half of the block's terms.
-    pub half_norm: f32,
+    /// At least the greatest Σ q² of a row over any piece of 256, 128 and 64 terms (14 bits only).
+    pub norms: [f32; 3],
 }
 
 impl Block {
     /// Of no row that counts.
-    pub const NONE: Block =
-        Block { least_exponent: 1 << 16, greatest_exponent: -(1 << 16), norm: 0.0, half_norm: 0.0 };
+    pub const NONE: Block = Block { least_exponent: 1 << 16, greatest_exponent: -(1 << 16), norms: [0.0; 3] };
 }
 
 /// An operand, quantised and packed once for many products.

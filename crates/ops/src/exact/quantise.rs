@@ -20,6 +20,9 @@ const STRIDE_LIMIT: usize = 32;
 /// How much a norm, which is added up in floats, may be too small.
 const NORM_SLACK: f32 = 1.001;
 
+/// Σ q² of each row: of the block, of the greater half, of the greatest quarter.
+type Norms<D> = [<<D as Dots>::Machine as Arith>::F; 3];
+
 /// Quantises a panel, block by block.
 pub(super) struct QuantisePanel<'a, 't> {
     pub format: Format,
@@ -82,13 +85,12 @@ impl QuantiseBlock<'_> {
     fn run<D: Dots>(mut self, dots: D) -> Block {
         let (machine, stride) = (dots.machine(), self.format.stride());
         let lanes = <D::Machine as Vector>::LANES;
-        let (mut greatest, mut norms, mut half_norms) =
-            ([0u32; STRIDE_LIMIT], [0f32; STRIDE_LIMIT], [0f32; STRIDE_LIMIT]);
+        let (mut greatest, mut norms) = ([0u32; STRIDE_LIMIT], [[0f32; STRIDE_LIMIT]; 3]);
         for at in (0..stride).step_by(lanes) {
             let magnitude = self.greatest_magnitude(dots, at);
             machine.store_bits(&mut greatest[at..], magnitude);
             let inverse = self.scale(dots, at, magnitude);
-            let [norm, half_norm] = match (self.format.bits, self.format.side) {
+            let parts = match (self.format.bits, self.format.side) {
                 (Bits::Eight, Side::Left) if self.format.is_bytes() => {
                     self.bytes::<D, true>(dots, at, inverse)
                 }
@@ -99,8 +101,9 @@ impl QuantiseBlock<'_> {
                 (Bits::Fourteen, _) => self.words::<D, true>(dots, at, inverse),
                 (Bits::TwentyOne, _) => self.digits(dots, at, inverse),
             };
-            machine.store(&mut norms[at..], norm);
-            machine.store(&mut half_norms[at..], half_norm);
+            for (norms, part) in norms.iter_mut().zip(parts) {
+                machine.store(&mut norms[at..], part);
+            }
         }
         let mut block = Block::NONE;
         for (row, &scale) in self.scales.iter().enumerate() {
@@ -108,8 +111,9 @@ impl QuantiseBlock<'_> {
                 let exponent = (scale.to_bits() >> FRACTION_BITS).cast_signed() - 127;
                 block.least_exponent = block.least_exponent.min(exponent);
                 block.greatest_exponent = block.greatest_exponent.max(exponent);
-                block.norm = block.norm.max(NORM_SLACK * norms[row]);
-                block.half_norm = block.half_norm.max(NORM_SLACK * half_norms[row]);
+                for (greatest, norms) in block.norms.iter_mut().zip(&norms) {
+                    *greatest = greatest.max(NORM_SLACK * norms[row]);
+                }
             }
         }
         block
@@ -179,12 +183,12 @@ impl QuantiseBlock<'_> {
         dots: D,
         at: usize,
         inverse: <D::Machine as Arith>::F,
-    ) -> [<D::Machine as Arith>::F; 2] {
+    ) -> Norms<D> {
         let (mut machine, stride) = (dots.machine(), self.format.stride());
-        let mut norms = [machine.splat(0.0); 2];
+        let mut quarters = [machine.splat(0.0); 4];
         let low_half = machine.iconstant(0xffff);
-        let halves = self.words.chunks_mut(BLOCK / 4 * stride).zip(self.factors.chunks(BLOCK / 2 * stride));
-        for (half, (words, factors)) in halves.enumerate() {
+        let parts = self.words.chunks_mut(BLOCK / 8 * stride).zip(self.factors.chunks(BLOCK / 4 * stride));
+        for ((words, factors), norm) in parts.zip(&mut quarters) {
             for (words, terms) in words.chunks_exact_mut(stride).zip(factors.chunks_exact(2 * stride)) {
                 let first = Self::factor(dots, terms, at, inverse);
                 let second = Self::factor(dots, &terms[stride..], at, inverse);
@@ -194,22 +198,23 @@ impl QuantiseBlock<'_> {
                 if NORMS {
                     for factor in [first, second] {
                         let factor = machine.from_int(factor);
-                        norms[half] = machine.fma(factor, factor, norms[half]);
+                        *norm = machine.fma(factor, factor, *norm);
                     }
                 }
             }
         }
-        [machine.add(norms[0], norms[1]), machine.max(norms[0], norms[1])]
+        let halves = [machine.add(quarters[0], quarters[1]), machine.add(quarters[2], quarters[3])];
+        let pairs = [machine.max(quarters[0], quarters[1]), machine.max(quarters[2], quarters[3])];
+        [
+            machine.add(halves[0], halves[1]),
+            machine.max(halves[0], halves[1]),
+            machine.max(pairs[0], pairs[1]),
+        ]
     }
 
     /// The digits of 21 bits: the high ones of the whole block, then the low ones, which are not negative.
     #[inline(always)]
-    fn digits<D: Dots>(
-        &mut self,
-        dots: D,
-        at: usize,
-        inverse: <D::Machine as Arith>::F,
-    ) -> [<D::Machine as Arith>::F; 2] {
+    fn digits<D: Dots>(&mut self, dots: D, at: usize, inverse: <D::Machine as Arith>::F) -> Norms<D> {
         let (mut machine, stride) = (dots.machine(), self.format.stride());
         let half = self.words.len() / 2;
         let (high, low) = self.words.split_at_mut(half);
@@ -227,7 +232,7 @@ impl QuantiseBlock<'_> {
             machine.store_bits(&mut high[at..], high_word);
             machine.store_bits(&mut low[at..], low_word);
         }
-        [machine.splat(0.0); 2]
+        [machine.splat(0.0); 3]
     }
 
     /// Four factors a word. The instruction takes one operand as unsigned: B's factors have 128 added, and the sums of A's rows start
@@ -238,7 +243,7 @@ impl QuantiseBlock<'_> {
         dots: D,
         at: usize,
         inverse: <D::Machine as Arith>::F,
-    ) -> [<D::Machine as Arith>::F; 2] {
+    ) -> Norms<D> {
         let (mut machine, stride) = (dots.machine(), self.format.stride());
         let (byte, flipped) = (machine.iconstant(0xff), machine.iconstant(0x8080_8080));
         let mut sum = machine.iconstant(0);
@@ -263,7 +268,7 @@ impl QuantiseBlock<'_> {
             let offset = machine.isub(zero, sum);
             machine.store_bits(&mut self.offsets[at..], offset);
         }
-        [machine.splat(0.0); 2]
+        [machine.splat(0.0); 3]
     }
 }
 

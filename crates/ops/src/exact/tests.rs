@@ -168,18 +168,19 @@ fn worst_rows_take_smaller_pieces() {
     worst.b = full(515).cycle().take(33 * 515).collect();
     worst.check_all();
     assert!(is_marked("exact: eight pieces") || !cfg!(debug_assertions));
-    // A third of the terms at the limit in each half: the half fits, the whole does not.
-    let mut half = Case::new(32, [3, 33, 512], [0, 0], 0);
-    let sparse = |count: usize| (0..count).map(|i| if i % 10 < 2 { limit } else { 1.0 });
-    half.a = sparse(3 * 512).collect();
-    half.b = sparse(33 * 512).collect();
-    half.check_all();
-    assert!(is_marked("exact: two pieces") || !cfg!(debug_assertions));
+    // Some of the terms at the limit: halves fit and the whole does not, or quarters and not halves; in range and out of it.
+    for (period, name) in [(6, "exact: two pieces"), (3, "exact: four pieces")] {
+        let mut some = Case::new(32, [3, 33, 512], [0, 0], 0);
+        let sparse = |count: usize| (0..count).map(|i| if i % period == 0 { limit } else { 1.0 });
+        some.a = sparse(3 * 512).collect();
+        some.b = sparse(33 * 512).collect();
+        some.check_all();
+        assert!(is_marked(name) || !cfg!(debug_assertions));
+        some.a.iter_mut().for_each(|x| *x *= 2f32.powi(-100));
+        some.b.iter_mut().for_each(|x| *x *= 2f32.powi(-40));
+        some.check_all();
+    }
     assert!(is_marked("exact: digits") || !cfg!(debug_assertions));
-    // The same out of range.
-    half.a.iter_mut().for_each(|x| *x *= 2f32.powi(-100));
-    half.b.iter_mut().for_each(|x| *x *= 2f32.powi(-40));
-    half.check_all();
 }
 
 #[test]

@@ -14,8 +14,14 @@ use crate::simd::{DotKernel, Dots, Integers, Vector};
 /// Vectors of columns.
 const VECTORS: usize = 2;
 
-/// Bits of the low part of a sum that is too long for 32 bits: high·2^24 + low, both floats without rounding.
+/// Bits of the low part of a sum of many pieces: high·2^24 + low, both floats without rounding.
 const LOW_BITS: u32 = 24;
+
+/// Bits of the low parts of two sums: added, they are still a float without rounding.
+const LOW_BITS_OF_TWO: u32 = 23;
+
+/// Most pieces of a block.
+const PIECE_LIMIT: usize = 8;
 
 /// One tile of C over some blocks.
 pub(super) struct Tile<'t, 'c> {
@@ -51,7 +57,7 @@ impl Tile<'_, '_> {
                 }
             };
         }
-        by_rows!(1 2 4 6 8 10 12 13 14);
+        by_rows!(1 2 4 6 8 11 13 14);
     }
 }
 
@@ -99,45 +105,49 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
     fn block<D: Dots>(&mut self, dots: D, index: usize, (a, b): (&[u32], &[u32]), is_last: bool) {
         let blocks = (&self.0.a.blocks[index], &self.0.b.blocks[index]);
         let is_in_range = exponents_in_range(blocks);
-        let piece_terms = if BYTES { BLOCK } else { piece_terms(self.0.format.bits, blocks) };
-        if piece_terms == BLOCK && self.0.format.bits != Bits::TwentyOne {
-            let start = self.offsets(dots, index);
-            let sums = Self::sums(dots, a, b, start);
-            if is_in_range {
-                self.add_terms(dots, index, is_last, |dots, r, j| dots.machine().from_int(sums[r][j]));
+        let bits = if BYTES { Bits::Eight } else { self.0.format.bits };
+        let piece_terms = piece_terms(bits, blocks);
+        let ([high, low], low_bits) = if bits == Bits::TwentyOne || piece_terms < BLOCK / 2 {
+            let (pieces, count) = if bits == Bits::TwentyOne {
+                digits(a, b)
             } else {
-                let zero = dots.machine().iconstant(0);
-                self.add_terms_slowly(dots, index, is_last, &[[zero; VECTORS]; R], &sums);
-            }
-            return;
-        }
-        let [high, low] = if self.0.format.bits == Bits::TwentyOne {
-            mark("exact: digits");
-            let [(a_high, a_low), (b_high, b_low)] = [a, b].map(|words| words.split_at(words.len() / 2));
-            let middle = DIGIT_BITS;
-            let pieces: [Piece<'_>; 4] = [
-                (a_high, b_high, 2 * DIGIT_BITS),
-                (a_high, b_low, middle),
-                (a_low, b_high, middle),
-                (a_low, b_low, 0),
-            ];
-            Self::pieces(dots, pieces.into_iter())
+                mark(if piece_terms == BLOCK / 4 { "exact: four pieces" } else { "exact: eight pieces" });
+                pieces::<D>(a, b, piece_terms)
+            };
+            (Self::long_sums(dots, &pieces[..count]), LOW_BITS)
         } else {
-            mark(if piece_terms == BLOCK / 2 { "exact: two pieces" } else { "exact: eight pieces" });
-            let a = a.chunks(piece_terms / 2 * left_stride::<D>());
-            let b = b.chunks(piece_terms / 2 * right_stride::<D>());
-            Self::pieces(dots, a.zip(b).map(|(a, b)| (a, b, 0)))
+            let (pieces, count) = pieces::<D>(a, b, piece_terms);
+            let start = self.offsets(dots, index);
+            let (mut first, mut sums) = (start, start);
+            for (i, &(a, b, _)) in pieces[..count].iter().enumerate() {
+                if i > 0 {
+                    mark("exact: two pieces");
+                    first = sums;
+                }
+                sums = Self::sums(dots, a, b, start);
+            }
+            if count == 1 && is_in_range {
+                self.add_terms(dots, index, is_last, |dots, r, j| dots.machine().from_int(sums[r][j]));
+                return;
+            }
+            let first = if count > 1 { first } else { Self::zeros(dots) };
+            (Self::both(dots, first, sums), LOW_BITS_OF_TWO)
         };
         if is_in_range {
             self.add_terms(dots, index, is_last, |dots, r, j| {
                 let mut machine = dots.machine();
                 let (high, low) = (machine.from_int(high[r][j]), machine.from_int(low[r][j]));
-                let unit = machine.splat((1 << LOW_BITS) as f32);
+                let unit = machine.splat((1 << low_bits) as f32);
                 machine.fma(high, unit, low)
             });
         } else {
-            self.add_terms_slowly(dots, index, is_last, &high, &low);
+            self.add_terms_slowly(dots, index, is_last, (&high, &low, low_bits));
         }
+    }
+
+    #[inline(always)]
+    fn zeros<D: Dots>(dots: D) -> Sums<D, R> {
+        [[dots.machine().iconstant(0); VECTORS]; R]
     }
 
     /// What the sums start from.
@@ -172,31 +182,43 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
         sums
     }
 
-    /// Pieces added up: high·2^24 + low, with 0 ≤ low < 2^24.
+    /// The sum of two: high·2^LOW_BITS_OF_TWO + low, low not negative.
     #[inline(always)]
-    fn pieces<'w, D: Dots>(dots: D, pieces: impl Iterator<Item = Piece<'w>>) -> [Sums<D, R>; 2] {
+    fn both<D: Dots>(dots: D, first: Sums<D, R>, second: Sums<D, R>) -> [Sums<D, R>; 2] {
         let mut machine = dots.machine();
-        let zero = [[machine.iconstant(0); VECTORS]; R];
-        let [mut high, mut low] = [zero; 2];
-        for (a, b, shift) in pieces {
-            let sums = Self::sums(dots, a, b, zero);
-            let low_part = machine.iconstant((1 << (LOW_BITS - shift)) - 1);
+        let low_part = machine.iconstant((1 << LOW_BITS_OF_TWO) - 1);
+        let [mut high, mut low] = [Self::zeros(dots); 2];
+        for r in 0..R {
+            for j in 0..VECTORS {
+                let parts = [first[r][j], second[r][j]];
+                let [a, b] = parts.map(|sum| machine.sar(sum, LOW_BITS_OF_TWO));
+                high[r][j] = machine.iadd(a, b);
+                let [a, b] = parts.map(|sum| machine.and(sum, low_part));
+                low[r][j] = machine.iadd(a, b);
+            }
+        }
+        [high, low]
+    }
+
+    /// Pieces added up: high·2^LOW_BITS + low, 0 ≤ low < 2^LOW_BITS.
+    #[inline(always)]
+    fn long_sums<D: Dots>(dots: D, pieces: &[Piece<'_>]) -> [Sums<D, R>; 2] {
+        let mut machine = dots.machine();
+        let [mut high, mut low] = [Self::zeros(dots); 2];
+        for &(a, b, shift) in pieces {
+            let sums = Self::sums(dots, a, b, Self::zeros(dots));
             for r in 0..R {
                 for j in 0..VECTORS {
-                    let sum_high = machine.sar(sums[r][j], LOW_BITS - shift);
-                    let sum_low = machine.and(sums[r][j], low_part);
-                    let sum_low = machine.shl(sum_low, shift);
-                    high[r][j] = machine.iadd(high[r][j], sum_high);
-                    low[r][j] = machine.iadd(low[r][j], sum_low);
+                    let (part, whole) = split(dots, sums[r][j], shift);
+                    high[r][j] = machine.iadd(high[r][j], whole);
+                    low[r][j] = machine.iadd(low[r][j], part);
                 }
             }
         }
-        let low_part = machine.iconstant((1 << LOW_BITS) - 1);
         for r in 0..R {
             for j in 0..VECTORS {
-                let carry = machine.shr(low[r][j], LOW_BITS);
-                high[r][j] = machine.iadd(high[r][j], carry);
-                low[r][j] = machine.and(low[r][j], low_part);
+                let (part, carry) = split(dots, low[r][j], 0);
+                (high[r][j], low[r][j]) = (machine.iadd(high[r][j], carry), part);
             }
         }
         [high, low]
@@ -240,8 +262,7 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
         dots: D,
         index: usize,
         is_last: bool,
-        high: &Sums<D, R>,
-        low: &Sums<D, R>,
+        (high, low, low_bits): (&Sums<D, R>, &Sums<D, R>, u32),
     ) {
         let machine = dots.machine();
         let lanes = <D::Machine as Vector>::LANES;
@@ -254,10 +275,49 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
                 machine.store_bits(&mut high_lanes, high[r][j]);
                 machine.store_bits(&mut low_lanes, low[r][j]);
                 let scales = (scales.0[r], &scales.1[j * lanes..]);
-                add_slow_terms(part, starts_over, is_last, scales, (&high_lanes, &low_lanes));
+                add_slow_terms(part, starts_over, is_last, scales, (&high_lanes, &low_lanes, low_bits));
             }
         }
     }
+}
+
+/// sum·2^shift = whole·2^LOW_BITS + part.
+#[inline(always)]
+fn split<D: Dots>(dots: D, sum: Integers<D>, shift: u32) -> (Integers<D>, Integers<D>) {
+    let mut machine = dots.machine();
+    let low_part = machine.iconstant((1 << (LOW_BITS - shift)) - 1);
+    let part = machine.and(sum, low_part);
+    (machine.shl(part, shift), machine.sar(sum, LOW_BITS - shift))
+}
+
+/// A block's words cut into pieces of this many terms.
+#[inline(always)]
+fn pieces<'w, D: Dots>(a: &'w [u32], b: &'w [u32], terms: usize) -> ([Piece<'w>; PIECE_LIMIT], usize) {
+    let mut pieces: [Piece<'_>; PIECE_LIMIT] = [(&[], &[], 0); PIECE_LIMIT];
+    if terms == BLOCK {
+        pieces[0] = (a, b, 0);
+        return (pieces, 1);
+    }
+    let both = a.chunks(terms / 2 * left_stride::<D>()).zip(b.chunks(terms / 2 * right_stride::<D>()));
+    let mut count = 0;
+    for (piece, (a, b)) in pieces.iter_mut().zip(both) {
+        *piece = (a, b, 0);
+        count += 1;
+    }
+    (pieces, count)
+}
+
+/// The products of high and low digits.
+#[inline(always)]
+fn digits<'w>(a: &'w [u32], b: &'w [u32]) -> ([Piece<'w>; PIECE_LIMIT], usize) {
+    mark("exact: digits");
+    let [(a_high, a_low), (b_high, b_low)] = [a, b].map(|words| words.split_at(words.len() / 2));
+    let mut pieces: [Piece<'_>; PIECE_LIMIT] = [(&[], &[], 0); PIECE_LIMIT];
+    pieces[0] = (a_high, b_high, 2 * DIGIT_BITS);
+    pieces[1] = (a_high, b_low, DIGIT_BITS);
+    pieces[2] = (a_low, b_high, DIGIT_BITS);
+    pieces[3] = (a_low, b_low, 0);
+    (pieces, 4)
 }
 
 /// Terms that are rounded one by one.
@@ -267,11 +327,11 @@ fn add_slow_terms(
     starts_over: bool,
     is_last: bool,
     (left, right): (f32, &[f32]),
-    (high, low): (&[u32; 16], &[u32; 16]),
+    (high, low, low_bits): (&[u32; 16], &[u32; 16], u32),
 ) {
     mark("exact: terms out of range");
     for (lane, total) in totals.iter_mut().enumerate() {
-        let sum = (i64::from(high[lane].cast_signed()) << LOW_BITS) + i64::from(low[lane].cast_signed());
+        let sum = (i64::from(high[lane].cast_signed()) << low_bits) + i64::from(low[lane].cast_signed());
         // At most 48 bits times a power of two between 2^−252 and 2^244: exact, so that the conversion alone rounds.
         let term = (sum as f64 * f64::from(left) * f64::from(right[lane])) as f32;
         let before = if starts_over { 0.0 } else { *total };
@@ -290,9 +350,11 @@ fn exponents_in_range((a, b): (&Block, &Block)) -> bool {
 #[inline(always)]
 fn piece_terms(bits: Bits, (a, b): (&Block, &Block)) -> usize {
     const LIMIT: f64 = (1u64 << 62) as f64;
-    if bits != Bits::Fourteen || f64::from(a.norm) * f64::from(b.norm) < LIMIT {
+    if bits != Bits::Fourteen {
         return BLOCK;
     }
+    let fits = |&(i, _): &(usize, usize)| f64::from(a.norms[i]) * f64::from(b.norms[i]) < LIMIT;
+    let sizes = [BLOCK, BLOCK / 2, BLOCK / 4].into_iter().enumerate();
     // 32 products of 8191² are less than 2^31.
-    if f64::from(a.half_norm) * f64::from(b.half_norm) < LIMIT { BLOCK / 2 } else { BLOCK / 8 }
+    sizes.into_iter().find(fits).map_or(BLOCK / 8, |(_, terms)| terms)
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{EDGES, Random};
-use samebit_num::fold::{self, BLOCK, Kind};
+use samebit_num::fold::{self, BLOCK, Bits, Kind};
 use samebit_num::{Arith, Binary32, Native, Soft, canonical};
 
 /// Terms of all sizes, some skipped, now and then an edge value.
@@ -92,6 +92,63 @@ fn totals_are_those_of_the_definition() {
                 totals.push(canonical(total.0));
             }
             assert_eq!(totals, by_index(kind, &terms), "{kind:?} over {extent}");
+        }
+    }
+}
+
+/// An exact product's block in binary64, which holds the integers of 48 bits and every scale.
+fn exact_by_floats(bits: Bits, factors: &[(f32, f32)]) -> f32 {
+    if factors.iter().any(|(a, b)| !a.is_finite() || !b.is_finite()) {
+        return f32::NAN;
+    }
+    let limit = f64::from((1 << (bits.count() - 1)) - 1);
+    let power = |exponent: i32| f64::from_bits(((exponent + 1023) as u64) << 52);
+    let exponent = |side: fn(&(f32, f32)) -> f32| {
+        let greatest = factors.iter().map(|pair| f64::from(side(pair).abs())).fold(0.0, f64::max);
+        (-126..).find(|&e| greatest <= limit * power(e)).expect("floats are less than 2^128")
+    };
+    let (left, right) = (exponent(|pair| pair.0), exponent(|pair| pair.1));
+    let factor = |x: f32, e: i32| (f64::from(x) * power(-e)).round_ties_even() as i64;
+    let sum: i64 = factors.iter().map(|&(a, b)| factor(a, left) * factor(b, right)).sum();
+    (sum as f64 * power(left + right)) as f32
+}
+
+#[test]
+fn exact_products_are_those_of_wider_floats() {
+    let mut random = Random(23);
+    for round in 0..400 {
+        let extent = [1, 2, 17, 255, 256, 257, 600][round % 7];
+        let (near_a, near_b) = (random.below(254).cast_signed(), random.below(254).cast_signed());
+        let with_edges = random.below(8) == 0;
+        let mut factor = |near: i32| match random.below(200) {
+            0 if with_edges => EDGES[random.below(EDGES.len() as u32) as usize],
+            1..20 => 0,
+            _ => random.float_near(near, 8),
+        };
+        let words: Vec<(u32, u32)> = (0..extent).map(|_| (factor(near_a), factor(near_b))).collect();
+        // A term of the second block is skipped now and then: the block is an ordered product.
+        let skipped = (random.below(3) == 0).then_some(BLOCK);
+        let kept = |k: usize| Some(k) != skipped;
+        let soft: Vec<_> = words
+            .iter()
+            .enumerate()
+            .map(|(k, &(a, b))| kept(k).then_some((Binary32(a), Binary32(b))))
+            .collect();
+        let native: Vec<_> = words.iter().map(|&(a, b)| (f32::from_bits(a), f32::from_bits(b))).collect();
+        for bits in Bits::ALL {
+            let mut expected = 0f32;
+            for (index, block) in native.chunks(BLOCK).enumerate() {
+                let term = if skipped.is_some_and(|k| k / BLOCK == index) {
+                    let terms =
+                        block.iter().enumerate().map(|(k, &pair)| kept(index * BLOCK + k).then_some(pair));
+                    fold::product_block(&mut Native, terms)
+                } else {
+                    exact_by_floats(bits, block)
+                };
+                expected += term;
+            }
+            let found = canonical(fold::exact_product(&mut Soft, bits, &soft).0);
+            assert_eq!(found, canonical(expected.to_bits()), "round {round}, {bits:?} over {extent}");
         }
     }
 }

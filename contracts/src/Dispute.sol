@@ -205,9 +205,8 @@ contract Dispute is IDispute {
     ) external told {
         (Position memory position, bytes32 held) = _play(question, given);
         if (!Moves.isKept(kind) || !position.isJudged(kind)) revert WrongKind(kind, position.stage);
-        bytes32[] storage words = _kept[held][kind][slot];
-        if (words.length != 0) revert KeptBefore(slot);
         _checkWitness(witness);
+        if (_kept[held][kind][slot].length != 0) revert KeptBefore(slot);
         _kept[held][kind][slot] = referee.operand(question, given, _roots(position), kind, slot, witness);
         emit OperandKept(position.question, position.claimA, position.claimB, slot);
     }
@@ -437,8 +436,8 @@ contract Dispute is IDispute {
         _questions[id].living--;
         emit ClaimDied(id, number);
         uint256 share = winnerLives ? question.bond / 2 : 0;
-        if (share != 0) _credit(_claims[id][winner].owner, share);
-        if (question.bond != share) _credit(fund, question.bond - share);
+        _credit(_claims[id][winner].owner, share);
+        _credit(fund, question.bond - share);
     }
 
     function _end(Position memory position) private {
@@ -451,6 +450,7 @@ contract Dispute is IDispute {
     }
 
     function _credit(address owner, uint256 amount) private {
+        if (amount == 0) return;
         _credits[owner] += amount;
         emit Credited(owner, amount);
     }

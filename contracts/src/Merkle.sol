@@ -162,7 +162,7 @@ library Merkle {
                     if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
                     sibling = siblings[taken++];
                 }
-                top = index & 1 == 0 ? inner(top, sibling) : inner(sibling, top);
+                top = index & 1 == 0 ? join(top, sibling) : join(sibling, top);
                 index >>= 1;
             }
             if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);

@@ -320,15 +320,14 @@ library Moves {
         uint256 width = Merkle.widthOf(position.count, level);
         if (choice.child >> depth != 0 || index >= width) revert ChildBeyondEnd(choice.child, width);
         if (choice.own == choice.other) revert SameChild(choice.own);
+        uint256 expected = _siblings(index, width, depth);
+        if (choice.siblings.length != expected) {
+            revert Merkle.WrongSiblingCount(choice.siblings.length, expected);
+        }
         bool words = position.stage == Stages.TOTALS && level == 0;
-        (bytes32 own, bytes32 other) = _paths(
-            words ? _totalLeaf(choice.own) : choice.own,
-            words ? _totalLeaf(choice.other) : choice.other,
-            index,
-            width,
-            depth,
-            choice.siblings
-        );
+        bytes32 own = words ? _totalLeaf(choice.own) : choice.own;
+        bytes32 other = words ? _totalLeaf(choice.other) : choice.other;
+        (own, other) = _climb(own, other, index, width, depth, choice.siblings);
         _same(own, position.get(Positions.HELD, side));
         _same(other, position.get(Positions.HELD, 1 - side));
         position.set(Positions.HELD, side, choice.own);
@@ -338,8 +337,20 @@ library Moves {
         position.shown = 0;
     }
 
+    /// @dev How many siblings a choice has: one on the left, two on the right, none where the tree has no node.
+    function _siblings(uint256 index, uint256 width, uint256 depth) private pure returns (uint256 count) {
+        unchecked {
+            for (; depth > 0; depth--) {
+                if (index & 1 != 0) count += 1;
+                else if (index + 1 < width) count += 2;
+                index >>= 1;
+                width = (width + 1) >> 1;
+            }
+        }
+    }
+
     /// @dev Where two children lead `depth` levels up. Their left siblings are the same, so all leaves before them are.
-    function _paths(
+    function _climb(
         bytes32 own,
         bytes32 other,
         uint256 index,
@@ -351,12 +362,10 @@ library Moves {
             uint256 taken;
             for (; depth > 0; depth--) {
                 if (index & 1 != 0) {
-                    if (taken + 1 > siblings.length) revert Merkle.WrongSiblingCount(siblings.length, taken + 1);
                     bytes32 left = siblings[taken++];
                     own = Merkle.join(left, own);
                     other = Merkle.join(left, other);
                 } else if (index + 1 < width) {
-                    if (taken + 2 > siblings.length) revert Merkle.WrongSiblingCount(siblings.length, taken + 2);
                     own = Merkle.join(own, siblings[taken]);
                     other = Merkle.join(other, siblings[taken + 1]);
                     taken += 2;
@@ -367,7 +376,6 @@ library Moves {
                 index >>= 1;
                 width = (width + 1) >> 1;
             }
-            if (taken != siblings.length) revert Merkle.WrongSiblingCount(siblings.length, taken);
         }
         return (own, other);
     }

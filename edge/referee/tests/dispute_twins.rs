@@ -1,0 +1,429 @@
+//! The game in Rust and the game in Solidity: on random walks of legal and illegal messages both accept the same, refuse the same for the
+//! same reason, stand at the same positions and owe the same money. Every refusal is a custom error: no message makes the contract panic.
+//!
+//! `SAMEBIT_WALK_MESSAGES=100000 cargo test -p samebit-referee --test dispute_twins` walks as far as one likes.
+mod common;
+#[path = "common/bend.rs"]
+mod bend;
+#[path = "common/said.rs"]
+mod said;
+
+use alloy_primitives::Bytes;
+use bend::Bend;
+use common::Random;
+use said::Said;
+use samebit_commit::Digest;
+use samebit_dispute::testing::{Below, Job, Tale, Terms, ToyReferee};
+use samebit_dispute::{
+    Amount, Case, ClaimId, Dispute, Event, GameId, Header, JudgeKind, Kept, Message, Move, Owner, Player,
+    Position, Question, QuestionId, Referee, Refusal, Seconds, Story, Truth, View,
+};
+use samebit_referee::{Court, EvmError, ToyReferee as Contract, refusals};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+const FUND: Owner = Owner([0xfd; 20]);
+const STRANGER: Owner = Owner([0x55; 20]);
+const RICH: u128 = 1 << 120;
+
+/// One who plays.
+struct Peer {
+    owner: Owner,
+    tale: Arc<Tale>,
+}
+
+/// A question that is played.
+struct Asked {
+    question: Question,
+    header: Header,
+    peers: Vec<Peer>,
+    referee: ToyReferee,
+}
+
+/// Both twins in the same state.
+struct Walk {
+    random: Random,
+    now: Seconds,
+    twin: Dispute,
+    court: Court,
+    view: View,
+    asked: Asked,
+    /// Real operands, from which the real truth follows.
+    operands: BTreeMap<(Digest, JudgeKind, u8), Vec<Digest>>,
+    /// What was paid in and not yet paid out.
+    money: u128,
+    /// Messages seen, to be sent again.
+    past: Vec<Message>,
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    accepted: u64,
+    refused: BTreeMap<&'static str, u64>,
+    stages: BTreeSet<u8>,
+    kinds: BTreeSet<JudgeKind>,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Walk {
+        let mut random = Random(seed);
+        let asked = asked(&mut random);
+        let court = Court::new(&Contract::BYTECODE, FUND).expect("the contracts deploy");
+        let mut walk = Walk {
+            random,
+            now: Seconds(1_000),
+            twin: Dispute::new(FUND),
+            court,
+            view: View::default(),
+            asked,
+            operands: BTreeMap::new(),
+            money: 0,
+            past: Vec::new(),
+            seen: Seen::default(),
+        };
+        walk.enrich();
+        walk
+    }
+
+    fn enrich(&mut self) {
+        for owner in [FUND, STRANGER].into_iter().chain(self.asked.peers.iter().map(|peer| peer.owner)) {
+            self.court.fund(owner, RICH);
+        }
+    }
+
+    /// Another question on the same chain.
+    fn ask_again(&mut self) {
+        self.asked = asked(&mut self.random);
+        self.operands.clear();
+        self.past.clear();
+    }
+
+    /// A message that is due, one that was due before, or one that nobody asked for; and who sends it.
+    fn message(&mut self) -> (Owner, Message) {
+        let id = self.asked.question.id();
+        if self.view.question(id).is_none() {
+            let Asked { question, header, .. } = &self.asked;
+            return (STRANGER, Message::OpenQuestion { question: question.clone(), header: header.clone() });
+        }
+        if self.random.below(12) == 0 {
+            return (self.somebody(), self.stray(id));
+        }
+        if self.random.below(16) == 0 && !self.past.is_empty() {
+            let at = self.random.below(self.past.len() as u64) as usize;
+            return (self.somebody(), self.past[at].clone());
+        }
+        let first = self.random.below(self.asked.peers.len() as u64) as usize;
+        let count = self.asked.peers.len();
+        for peer in (0..count).map(|at| (first + at) % count) {
+            let Peer { owner, tale } = &self.asked.peers[peer];
+            let (owner, player) = (*owner, Player { story: tale.clone(), owner: *owner, question: id });
+            let due: Vec<Message> = player.messages(&self.view, self.now).into_iter().flatten().collect();
+            if !due.is_empty() {
+                let message = due[self.random.below(due.len() as u64) as usize].clone();
+                return (owner, self.in_said(message));
+            }
+        }
+        (self.somebody(), self.stray(id))
+    }
+
+    fn somebody(&mut self) -> Owner {
+        let at = self.random.below(self.asked.peers.len() as u64 + 2) as usize;
+        self.asked.peers.get(at).map_or(if self.random.below(2) == 0 { FUND } else { STRANGER }, |peer| peer.owner)
+    }
+
+    /// What anybody may say at any time.
+    fn stray(&mut self, question: QuestionId) -> Message {
+        let claims = self.twin.claims(question).len() as u64;
+        let mut claim = || ClaimId(self.random.below(claims + 2));
+        let (a, b) = (claim(), claim());
+        match self.random.below(6) {
+            0 => Message::Withdraw,
+            1 => Message::Release { question, claim: a },
+            2 => Message::Resolve { question, claim: a },
+            3 => {
+                let opened = [a, b].map(|claim| {
+                    let at = claim.0 as usize % self.asked.peers.len();
+                    self.asked.peers[at].tale.opened().expect("a toy answers")
+                });
+                Message::Pair { question, claims: [a, b], opened }
+            }
+            _ => {
+                let games = self.view.question(question).map(|asked| asked.games.values());
+                let positions: Vec<&Position> = games.into_iter().flatten().map(|game| &game.position).collect();
+                match positions.len() as u64 {
+                    0 => Message::Withdraw,
+                    count => {
+                        let position = positions[self.random.below(count) as usize].clone();
+                        self.about(position)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message about a game that its position does not ask for.
+    fn about(&mut self, position: Position) -> Message {
+        let kind = JudgeKind::ALL[self.random.below(11) as usize];
+        let slot = self.random.below(3) as u8;
+        match self.random.below(4) {
+            0 => Message::Timeout { position },
+            1 => {
+                let count = self.random.below(4) as u8 + 1;
+                let witness = self.case(&position, |case| said::operand(case, kind, slot, count));
+                Message::Keep { position, kind, slot, witness }
+            }
+            _ => {
+                let slots: Vec<u8> = (0..self.random.below(3)).map(|_| self.random.below(3) as u8).collect();
+                self.judge(position, kind, slots, None)
+            }
+        }
+    }
+
+    fn case<T>(&self, position: &Position, look: impl FnOnce(Case<'_>) -> T) -> T {
+        let claims = self.twin.claims(position.question);
+        let root = |claim: ClaimId| claims.get(claim.0 as usize).map_or(Digest::ZERO, |claim| claim.root);
+        let roots = position.claims.map(root);
+        look(Case { question: &self.asked.question, position, roots })
+    }
+
+    /// The twins keep what [`Said`] says of an operand.
+    fn kept(&self, position: &Position, kind: JudgeKind, slots: &[u8]) -> Vec<Kept> {
+        let of = |&slot: &u8| {
+            let count = OPERAND_WORDS;
+            let words = self.case(position, |case| {
+                let witness = said::operand(case, kind, slot, count);
+                Said.operand(case, kind, slot, &witness).expect("its own witness")
+            });
+            (slot, words)
+        };
+        slots.iter().map(of).collect()
+    }
+
+    /// A judgement: `truth` if it is known, else one side's value, neither's, or that the job is malformed.
+    fn judge(&mut self, position: Position, kind: JudgeKind, slots: Vec<u8>, truth: Option<Truth>) -> Message {
+        let truth = match self.random.below(16) {
+            0 => Truth::Malformed,
+            1 => Truth::Value(kind.values(&position)[0]),
+            2 => Truth::Value(kind.values(&position)[1]),
+            3 => Truth::Value(Digest::ZERO),
+            _ => truth.unwrap_or(Truth::Value(kind.values(&position)[0])),
+        };
+        let kept = self.kept(&position, kind, &slots);
+        let witness = self.case(&position, |case| said::truth(case, kind, truth, &kept));
+        Message::Judge { position, kind, witness, slots }
+    }
+
+    /// A player's message with the witnesses of [`Said`].
+    fn in_said(&mut self, message: Message) -> Message {
+        match message {
+            Message::Move { position, play: Move::Unfold { commitment, nodes, .. } } => {
+                let structure = self.case(&position, |case| self.asked.referee.structure(case, &[]));
+                let structure = structure.expect("the toy shows its nodes");
+                let witness = self.case(&position, |case| said::structure(case, structure));
+                Message::Move { position, play: Move::Unfold { witness, commitment, nodes } }
+            }
+            Message::Keep { position, kind, slot, witness } => {
+                let operand =
+                    self.case(&position, |case| self.asked.referee.operand(case, kind, slot, &witness));
+                if let Ok(operand) = operand {
+                    self.operands.insert((position.hash(), kind, slot), operand);
+                }
+                let witness = self.case(&position, |case| said::operand(case, kind, slot, OPERAND_WORDS));
+                Message::Keep { position, kind, slot, witness }
+            }
+            Message::Judge { position, kind, witness, slots } => {
+                let hash = position.hash();
+                let operand = |slot: &u8| Some((*slot, self.operands.get(&(hash, kind, *slot))?.clone()));
+                let kept: Vec<Kept> = slots.iter().filter_map(operand).collect();
+                let truth =
+                    self.case(&position, |case| self.asked.referee.truth(case, kind, &witness, &kept)).ok();
+                self.judge(position, kind, slots, truth)
+            }
+            message => message,
+        }
+    }
+
+    /// Sends a message to both.
+    fn send(&mut self, sender: Owner, message: &Message) {
+        let question = match message {
+            Message::OpenQuestion { question, .. } => question.clone(),
+            _ => self.asked.question.clone(),
+        };
+        let twin = self.twin.apply(&Said, self.now, sender, message);
+        let contract = self.court.send(self.now, sender, message, &question);
+        let name = format!("{message:?} by {sender} at {}", self.now);
+        match (twin, contract) {
+            (Ok(events), Ok(_)) => {
+                self.seen.accepted += 1;
+                events.iter().for_each(|event| self.accepted(&name, event));
+            }
+            (Err(refusal), Err(EvmError::Reverted(data))) => self.refused(&name, &refusal, &data),
+            (twin, contract) => panic!("{name}: {twin:?}, the contract {contract:?}"),
+        }
+    }
+
+    fn refused(&mut self, name: &str, refusal: &Refusal, data: &Bytes) {
+        let expected = refusals::of_twin(refusal);
+        let found = refusals::of_revert(data).unwrap_or_else(|| {
+            assert!(refusals::is_toys(data), "{name}: reverted with {data}, the twin says {refusal}");
+            refusals::REFEREE
+        });
+        assert_eq!(found, expected, "{name}: {refusal}");
+        *self.seen.refused.entry(found).or_default() += 1;
+    }
+
+    /// What an event says is so on the chain.
+    fn accepted(&mut self, name: &str, event: &Event) {
+        self.view.observe(event);
+        match event {
+            Event::Paired { position } | Event::Moved { position, .. } => {
+                self.seen.stages.insert(position.stage as u8);
+                let held = self.court.game(position.game()).expect("a view");
+                assert_eq!(held.0, position.hash().0, "{name}: {position:?}");
+            }
+            Event::Judged { game, kind, .. } => {
+                self.seen.kinds.insert(*kind);
+                self.check_over(name, *game);
+            }
+            Event::TimedOut { game, .. } => self.check_over(name, *game),
+            Event::ClaimDied { question, claim } | Event::Released { question, claim } => {
+                let held = self.court.claim(*question, *claim).expect("a view");
+                let twin = &self.twin.claims(*question)[claim.0 as usize];
+                assert_eq!(held.status, twin.status as u8 + 1, "{name}");
+                assert_eq!((held.owner.0.0, held.root.0), (twin.owner.0, twin.root.0), "{name}");
+            }
+            Event::QuestionClosed { question, status } => {
+                use samebit_dispute::QuestionStatus::{Answered, Open, Unanswered, Void};
+                let (number, root) = match status {
+                    Open => (1, Digest::ZERO),
+                    Answered(root) => (2, *root),
+                    Unanswered => (3, Digest::ZERO),
+                    Void => (4, Digest::ZERO),
+                };
+                let held = self.court.question(*question).expect("a view");
+                assert_eq!((held.status, held.answer.0), (number, root.0), "{name}");
+            }
+            Event::Claimed { .. } => self.money += self.asked.question.bond.0,
+            Event::Credited { owner, .. } | Event::Withdrawn { owner, .. } => {
+                if let Event::Withdrawn { amount, .. } = event {
+                    self.money -= amount.0;
+                }
+                let held = self.court.credit(*owner).expect("a view");
+                assert_eq!(held, self.twin.credit(*owner).0, "{name}: credit of {owner}");
+            }
+            _ => {}
+        }
+        assert_eq!(self.court.holds(), self.money, "{name}: money");
+    }
+
+    fn check_over(&mut self, name: &str, game: GameId) {
+        assert!(self.court.game(game).expect("a view").is_zero(), "{name}: the game is over");
+    }
+
+    fn step(&mut self) {
+        let (owner, message) = self.message();
+        let (sender, message) = match self.random.below(5) {
+            0 => (owner, Bend(&mut self.random).message(&message)),
+            1 if self.random.below(3) == 0 => (self.somebody(), message),
+            _ => (owner, message),
+        };
+        if self.past.len() < 64 || self.random.below(8) == 0 {
+            self.past.truncate(63);
+            self.past.insert(0, message.clone());
+        }
+        self.send(sender, &message);
+        let passed = match self.random.below(40) {
+            0 => self.random.below(60),
+            1..=3 => self.random.below(8),
+            _ => 0,
+        };
+        self.now = self.now.plus(Seconds(passed));
+    }
+
+    fn is_settled(&self) -> bool {
+        let id = self.asked.question.id();
+        let is_closed = self.twin.status(id).is_some_and(|status| status != samebit_dispute::QuestionStatus::Open);
+        is_closed && self.random.0.is_multiple_of(8)
+    }
+}
+
+/// Words of an operand that is kept.
+const OPERAND_WORDS: u8 = 2;
+
+/// A question about a random job, and peers of whom one is honest.
+fn asked(random: &mut Random) -> Asked {
+    let steps = [1, 2, 3, 5][random.below(4) as usize];
+    let elements = [1, 3, 5, 300, 700][random.below(5) as usize];
+    let blocks = [1, 2, 3, 5, 20][random.below(5) as usize];
+    let diverges = (random.below(3) == 0).then(|| random.below(steps + 1));
+    let job = match random.below(6) {
+        0 => Job::small(if random.below(4) == 0 { 70 } else { steps }, diverges),
+        _ => Job::new(steps, elements, blocks, diverges),
+    };
+    let job = Arc::new(job);
+    let terms = Terms {
+        // Bonds tell questions about the same job apart.
+        bond: Amount(u128::from(random.below(1 << 40)) * u128::from(random.below(4).min(1))),
+        entry_seconds: Seconds(20 + random.below(40)),
+        clock_seconds: Seconds(20 + random.below(60)),
+        extension_seconds: Seconds(random.below(6)),
+    };
+    let (question, header) = job.question(&terms);
+    let mut peers = vec![peer(1, Tale::honest(&job))];
+    let lies = Tale::lies(&job);
+    for number in 2..3 + random.below(3) as u8 {
+        let lie = lies[random.below(lies.len() as u64) as usize];
+        let below = Below {
+            block: (random.below(2) == 0).then(|| random.below(blocks)),
+            lane: (random.below(2) == 0).then(|| random.below(16) as u8),
+            body: (random.below(2) == 0).then(|| random.below(4) as u32),
+            row_end: random.below(4) == 0,
+            sabotage: random.below(8) == 0,
+        };
+        peers.push(peer(number, Tale::lying(&job, lie, below)));
+    }
+    let first = random.below(peers.len() as u64) as usize;
+    peers.rotate_left(first);
+    Asked { question, header, peers, referee: ToyReferee { job } }
+}
+
+fn peer(number: u8, tale: Tale) -> Peer {
+    Peer { owner: Owner([number | 0x10; 20]), tale: Arc::new(tale) }
+}
+
+/// How many messages to walk.
+fn messages() -> u64 {
+    let given = std::env::var("SAMEBIT_WALK_MESSAGES").ok();
+    given.map_or(6_000, |count| count.parse().expect("SAMEBIT_WALK_MESSAGES is a number"))
+}
+
+#[test]
+fn the_twins_agree_on_random_walks() {
+    let count = messages();
+    let mut all = Seen::default();
+    let mut sent = 0;
+    let mut seed = 1;
+    while sent < count {
+        let mut walk = Walk::new(seed);
+        for _ in 0..2_000 {
+            walk.step();
+            sent += 1;
+            if walk.is_settled() {
+                walk.ask_again();
+                walk.enrich();
+            }
+        }
+        assert!(walk.twin.is_balanced(), "money was made or lost");
+        all.accepted += walk.seen.accepted;
+        walk.seen.refused.into_iter().for_each(|(name, count)| *all.refused.entry(name).or_default() += count);
+        all.stages.extend(walk.seen.stages);
+        all.kinds.extend(walk.seen.kinds);
+        seed += 1;
+    }
+    println!("{sent} messages, {} accepted; refused: {:?}", all.accepted, all.refused);
+    println!("stages {:?}, judged {:?}", all.stages, all.kinds);
+    assert!(all.accepted * 4 > sent, "most messages are refused");
+    assert!(all.refused.len() >= 25, "too few kinds of refusal: {:?}", all.refused);
+    assert_eq!(all.stages.len(), 21, "stages {:?}", all.stages);
+}

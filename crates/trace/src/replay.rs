@@ -4,6 +4,7 @@ use crate::claims::sequence_of_steps;
 use crate::runner::Words;
 use crate::{Claims, Folder, Runner, SegmentRoots, TraceError};
 use samebit_commit::Leaves;
+use samebit_commit::state::Entry;
 use samebit_graph::Program;
 use samebit_graph::node::NodeId;
 use std::cell::{OnceCell, RefCell};
@@ -32,6 +33,16 @@ impl<'a> Replay<'a> {
     /// The first step of the segment.
     pub fn first_step(&self) -> u64 {
         self.segment.start
+    }
+
+    /// The entries of the state before the segment.
+    ///
+    /// # Errors
+    /// A state that is not stored, and the engine's.
+    pub fn start(&self) -> Result<Vec<Entry>, TraceError> {
+        let mut runner = self.runner.borrow_mut();
+        self.rewind(&mut runner, self.segment.start)?;
+        Ok(runner.state_entries())
     }
 
     /// Brings the runner to the state before `step`.

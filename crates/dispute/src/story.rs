@@ -84,6 +84,11 @@ pub trait Story {
         kind: JudgeKind,
     ) -> Result<Evidence, SequenceError>;
 
+    /// What shows the referee that the node is malformed; `None` if it is not.
+    fn malformed(&self, _output: Output) -> Result<Option<Vec<u8>>, SequenceError> {
+        Ok(None)
+    }
+
     /// The root to claim.
     fn opened(&self) -> Result<Opened, SequenceError> {
         let steps = self.steps();
@@ -125,6 +130,9 @@ impl<S: Story + ?Sized> Story for &S {
         kind: JudgeKind,
     ) -> Result<Evidence, SequenceError> {
         (**self).evidence(question, position, side, kind)
+    }
+    fn malformed(&self, output: Output) -> Result<Option<Vec<u8>>, SequenceError> {
+        (**self).malformed(output)
     }
     fn opened(&self) -> Result<Opened, SequenceError> {
         (**self).opened()

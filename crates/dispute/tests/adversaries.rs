@@ -227,6 +227,7 @@ fn a_malformed_job_is_void_and_costs_nobody() {
     let lie = Lie::Word { step: 1, node: 3, element: 0, carry: true };
     let peers = [honest(&job, 1), liar(&job, 2, lie, Below::default(), Conduct::Best)];
     let world = played(&job, &Terms::default(), &peers);
+    assert_eq!(verdicts(&world), [(JudgeKind::Malformed, Verdict::Void)]);
     assert_eq!(world.dispute.status(world.question), Some(QuestionStatus::Void));
     for peer in &peers {
         assert_eq!(world.claim_of(peer).map(|(_, status)| status), Some(ClaimStatus::Released));

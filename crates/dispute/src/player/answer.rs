@@ -38,6 +38,12 @@ pub fn answer<S: Story + ?Sized>(
     side: Side,
     last: Option<&Move>,
 ) -> Result<Option<Answer>, SequenceError> {
+    if position.stage.has_node()
+        && let Some(witness) = story.malformed(Output::of(position))?
+    {
+        let (kind, evidence) = (JudgeKind::Malformed, Evidence { witness, kept: Vec::new() });
+        return Ok(Some(Answer::Judge { kind, evidence }));
+    }
     if let Some(kind) = judged(story, position)? {
         let evidence = story.evidence(question, position, side, kind)?;
         return Ok(Some(Answer::Judge { kind, evidence }));

@@ -637,6 +637,10 @@ impl Story for Tale {
         Ok(Box::new(Nested::list(Kind::Row, items)))
     }
 
+    fn malformed(&self, output: Output) -> Result<Option<Vec<u8>>, SequenceError> {
+        Ok((self.job.malformed == Some(output.node)).then(Vec::new))
+    }
+
     fn evidence(
         &self,
         _question: &Question,

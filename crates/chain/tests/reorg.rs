@@ -1,0 +1,293 @@
+//! A reader of events while the chain changes its mind: a transport that serves forks, switched between any two requests.
+
+use alloy::consensus::Header;
+use alloy::primitives::{Address, B256, Bytes, Log as EventData, keccak256};
+use alloy::rpc::json_rpc::{
+    ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
+};
+use alloy::rpc::types::{Block, Filter, FilterBlockOption, Header as RpcHeader, Log as RpcLog};
+use alloy::transports::{TransportError, TransportFut};
+use proptest::prelude::*;
+use samebit_chain::{Change, Client, ClientError, Event, Log, LogOptions};
+use serde_json::value::{RawValue, to_raw_value};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+/// A block: its hash, and how many events it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FakeBlock {
+    parent: B256,
+    hash: B256,
+    events: u8,
+}
+
+/// A chain that may be reorganised, now or before a later request.
+#[derive(Debug, Default)]
+struct World {
+    blocks: Vec<FakeBlock>,
+    salt: u64,
+    /// Reorgs to come: after how many more requests, how deep, and by how many blocks of how many events.
+    planned: Vec<(u32, usize, u8)>,
+    /// Whether no block follows the one before it, as when every request is answered from another fork.
+    is_torn: bool,
+}
+
+impl World {
+    fn extend(&mut self, events: u8) {
+        self.salt += 1;
+        let parent = self.blocks.last().map_or(B256::ZERO, |block| block.hash);
+        let hash = keccak256([parent.as_slice(), &self.salt.to_be_bytes()].concat());
+        self.blocks.push(FakeBlock { parent, hash, events });
+    }
+
+    /// Replaces the last blocks, and adds one.
+    fn reorganise(&mut self, depth: usize, events: u8) {
+        let depth = depth.min(self.blocks.len() - 1);
+        self.blocks.truncate(self.blocks.len() - depth);
+        for _ in 0..=depth {
+            self.extend(events);
+        }
+    }
+
+    fn event(&self, number: usize, index: u8) -> RpcLog {
+        let block = &self.blocks[number];
+        let data = [block.hash.as_slice(), &[index]].concat();
+        RpcLog {
+            inner: EventData::new_unchecked(Address::ZERO, vec![], Bytes::from(data)),
+            block_hash: Some(block.hash),
+            block_number: Some(number as u64),
+            transaction_hash: Some(keccak256([index])),
+            transaction_index: Some(0),
+            log_index: Some(index.into()),
+            ..RpcLog::default()
+        }
+    }
+
+    fn events(&self, from: usize, to: usize) -> Vec<RpcLog> {
+        let numbers = from..(to + 1).min(self.blocks.len());
+        numbers
+            .flat_map(|number| (0..self.blocks[number].events).map(move |index| self.event(number, index)))
+            .collect()
+    }
+
+    fn answer(&mut self, request: &SerializedRequest) -> ResponsePayload {
+        for planned in &mut self.planned {
+            planned.0 = planned.0.saturating_sub(1);
+        }
+        if let Some(position) = self.planned.iter().position(|planned| planned.0 == 0) {
+            let (_, depth, events) = self.planned.remove(position);
+            self.reorganise(depth, events);
+        }
+        let parameters = request.params().map_or("[]", RawValue::get);
+        match request.method() {
+            "eth_chainId" => success(&"0x1"),
+            "eth_getBlockByNumber" => {
+                let (number, _): (String, bool) = serde_json::from_str(parameters).unwrap();
+                let number = match number.strip_prefix("0x") {
+                    Some(digits) => usize::from_str_radix(digits, 16).unwrap(),
+                    None => self.blocks.len() - 1,
+                };
+                let block = self.blocks.get(number).copied();
+                let parent = |block: FakeBlock| if self.is_torn { block.hash } else { block.parent };
+                success(&block.map(|block| rpc_block(number, &FakeBlock { parent: parent(block), ..block })))
+            }
+            "eth_getLogs" => {
+                let (filter,): (Filter,) = serde_json::from_str(parameters).unwrap();
+                self.logs(&filter)
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn logs(&self, filter: &Filter) -> ResponsePayload {
+        let (from, to) = match filter.block_option {
+            FilterBlockOption::AtBlockHash(hash) => {
+                match self.blocks.iter().position(|block| block.hash == hash) {
+                    Some(number) => (number, number),
+                    None => return failure("unknown block"),
+                }
+            }
+            FilterBlockOption::Range { .. } => {
+                let (from, to) = filter.extract_block_range();
+                (from.unwrap() as usize, to.unwrap() as usize)
+            }
+        };
+        if to - from > 4 {
+            return failure("query returned too many blocks");
+        }
+        success(&self.events(from, to))
+    }
+}
+
+fn rpc_block(number: usize, block: &FakeBlock) -> Block {
+    let inner = Header { number: number as u64, parent_hash: block.parent, ..Header::default() };
+    Block {
+        header: RpcHeader { hash: block.hash, inner, total_difficulty: None, size: None },
+        ..Block::default()
+    }
+}
+
+fn success(value: &impl serde::Serialize) -> ResponsePayload {
+    ResponsePayload::Success(to_raw_value(value).unwrap())
+}
+
+fn failure(message: &'static str) -> ResponsePayload {
+    ResponsePayload::Failure(ErrorPayload { code: -32000, message: message.into(), data: None })
+}
+
+#[derive(Clone)]
+struct Fake(Arc<Mutex<World>>);
+
+impl tower::Service<RequestPacket> for Fake {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, packet: RequestPacket) -> Self::Future {
+        let RequestPacket::Single(request) = packet else { panic!("no batches") };
+        let payload = self.0.lock().unwrap().answer(&request);
+        Box::pin(async move { Ok(ResponsePacket::Single(Response { id: request.id().clone(), payload })) })
+    }
+}
+
+/// One thing that happens between polls.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Extend {
+        blocks: u8,
+        events: u8,
+    },
+    Reorganise {
+        depth: usize,
+        events: u8,
+    },
+    /// A reorg in the middle of a later poll.
+    Plan {
+        requests: u32,
+        depth: usize,
+        events: u8,
+    },
+    Poll,
+}
+
+const DEPTH: usize = 6;
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        2 => (1..12u8, 0..3u8).prop_map(|(blocks, events)| Happening::Extend { blocks, events }),
+        1 => (0..DEPTH - 1, 0..3u8).prop_map(|(depth, events)| Happening::Reorganise { depth, events }),
+        1 => (1..30u32, 0..2usize, 0..3u8)
+            .prop_map(|(requests, depth, events)| Happening::Plan { requests, depth, events }),
+        3 => Just(Happening::Poll),
+    ]
+}
+
+fn fold(events: &mut Vec<Event>, changes: Vec<Change>) {
+    for change in changes {
+        match change {
+            Change::Added(event) => {
+                let place = |event: &Event| (event.block, event.index);
+                assert!(events.last().is_none_or(|last| place(last) < place(&event)), "events out of order");
+                events.push(event);
+            }
+            Change::RolledBack(kept) => events.retain(|event| kept.is_some_and(|kept| event.block <= kept)),
+        }
+    }
+}
+
+async fn client(world: &Arc<Mutex<World>>) -> Client {
+    Client::over(Fake(Arc::clone(world))).await.unwrap()
+}
+
+fn log(client: &Client, first: u64) -> Log {
+    client.log(Filter::new(), first, LogOptions { page_blocks: 9, reorg_depth: DEPTH })
+}
+
+async fn settle(log: &mut Log, events: &mut Vec<Event>) {
+    loop {
+        let before = log.next_block();
+        let changes = log.poll().await.unwrap();
+        if changes.is_empty() && log.next_block() == before {
+            return;
+        }
+        fold(events, changes);
+    }
+}
+
+#[test]
+fn folded_changes_are_always_what_the_chain_says() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(happenings in prop::collection::vec(happening(), 1..40), first in 0..5u64)| {
+        runtime.block_on(async {
+            let world = Arc::new(Mutex::new(World::default()));
+            world.lock().unwrap().extend(1);
+            let client = client(&world).await;
+            let (mut log, mut events) = (log(&client, first), Vec::new());
+            let mut depth_since_poll = 0;
+            for happening in happenings {
+                match happening {
+                    Happening::Extend { blocks, events } => {
+                        (0..blocks).for_each(|_| world.lock().unwrap().extend(events));
+                    }
+                    // Deeper than what is remembered would be an error, and is another test.
+                    Happening::Reorganise { depth, events } if depth_since_poll + depth + 1 < DEPTH => {
+                        depth_since_poll += depth + 1;
+                        world.lock().unwrap().reorganise(depth, events);
+                    }
+                    Happening::Plan { requests, depth, events } if world.lock().unwrap().planned.is_empty() => {
+                        depth_since_poll += depth + 1;
+                        world.lock().unwrap().planned.push((requests, depth, events));
+                    }
+                    Happening::Poll => {
+                        settle(&mut log, &mut events).await;
+                        if world.lock().unwrap().planned.is_empty() {
+                            depth_since_poll = 0;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            world.lock().unwrap().planned.clear();
+            settle(&mut log, &mut events).await;
+            let world = world.lock().unwrap();
+            let expected = world.events(first as usize, world.blocks.len() - 1);
+            let found: Vec<_> = events.into_iter().map(|event| (event.block_hash, event.index, event.data)).collect();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|log| (log.block_hash.unwrap(), log.log_index.unwrap(), log.inner))
+                .collect();
+            assert_eq!(found, expected);
+        });
+    });
+}
+
+#[tokio::test]
+async fn a_reorg_deeper_than_memory_is_an_error_that_stays() {
+    let world = Arc::new(Mutex::new(World::default()));
+    (0..60).for_each(|_| world.lock().unwrap().extend(1));
+    let client = client(&world).await;
+    let (mut log, mut events) = (log(&client, 0), Vec::new());
+    settle(&mut log, &mut events).await;
+    assert_eq!(events.len(), 60);
+    world.lock().unwrap().reorganise(50, 1);
+    for _ in 0..3 {
+        assert!(matches!(log.poll().await, Err(ClientError::ReorgTooDeep { depth: DEPTH, .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_never_fits_together_is_an_error() {
+    let world = Arc::new(Mutex::new(World::default()));
+    (0..4).for_each(|_| world.lock().unwrap().extend(1));
+    let client = client(&world).await;
+    world.lock().unwrap().is_torn = true;
+    let mut log = log(&client, 0);
+    assert!(matches!(log.poll().await, Err(ClientError::Unsteady(_))));
+    world.lock().unwrap().is_torn = false;
+    assert_eq!(log.poll().await.unwrap().len(), 4);
+}

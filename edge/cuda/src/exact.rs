@@ -6,78 +6,40 @@
 use crate::backend::{Cuda, blocks, long, word};
 use crate::machine::{Argument, Memory};
 use crate::{Error, Source};
-use samebit_num::fold::BLOCK;
+use samebit_num::fold::{BLOCK, Bits, quantise};
 use samebit_num::{Arith, Binary32, CANONICAL_NAN, Soft};
 use samebit_ops::product::{Layout, ProductKernel};
 use std::borrow::Cow;
-
-/// How many bits a quantised operand has, sign included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Profile {
-    /// 8 bits: one product of bytes.
-    Exact8,
-    /// 14 bits: two digits, three products.
-    Exact14,
-    /// 21 bits: three digits, six products.
-    Exact21,
-}
 
 /// Rows that a block of threads quantises.
 const QUANTISE_ROWS: u32 = 32;
 /// Threads of a block.
 const THREADS: u32 = 256;
-/// The least exponent of a block.
-const EXPONENT_LEAST: i32 = -126;
-
-impl Profile {
-    /// Every profile.
-    pub const ALL: [Profile; 3] = [Profile::Exact8, Profile::Exact14, Profile::Exact21];
-
-    /// Bits of a quantised operand.
-    pub const fn bits(self) -> u32 {
-        match self {
-            Profile::Exact8 => 8,
-            Profile::Exact14 => 14,
-            Profile::Exact21 => 21,
-        }
-    }
-
-    /// Planes of bytes that an operand is packed in: products of bytes for one product.
-    pub const fn planes(self) -> usize {
-        match self {
-            Profile::Exact8 => 1,
-            Profile::Exact14 => 3,
-            Profile::Exact21 => 6,
-        }
-    }
-
-    /// Rows and columns of C that a block of threads has.
-    const fn tile(self) -> (usize, usize) {
-        match self {
-            Profile::Exact8 => (128, 128),
-            _ => (128, 64),
-        }
-    }
-
-    /// The kernels.
-    pub fn source(self) -> Source {
-        let bits = self.bits();
-        Source {
-            name: format!("exact{bits}"),
-            text: Cow::Owned(format!("#define BITS {bits}\n{}", include_str!("../kernels/exact.cu"))),
-            kernels: vec![Cow::Borrowed("quantise"), Cow::Borrowed("exact_product")],
-            only: None,
-        }
+/// Planes of bytes that an operand is packed in: products of bytes for one product.
+pub const fn planes(bits: Bits) -> usize {
+    match bits {
+        Bits::Eight => 1,
+        Bits::Fourteen => 3,
+        Bits::TwentyOne => 6,
     }
 }
 
-/// A float's magnitude as significand · 2^exponent; `None` for an infinity or a NaN.
-fn parts(word: u32) -> Option<(u64, i32)> {
-    let (exponent, fraction) = ((word >> 23 & 0xff) as i32, u64::from(word & 0x7f_ffff));
-    match exponent {
-        0xff => None,
-        0 => Some((fraction, -149)),
-        _ => Some((fraction | 1 << 23, exponent - 150)),
+/// Rows and columns of C that a block of threads has.
+const fn tile(bits: Bits) -> (usize, usize) {
+    match bits {
+        Bits::Eight => (128, 128),
+        _ => (128, 64),
+    }
+}
+
+/// The kernels for factors of so many bits.
+pub fn source(bits: Bits) -> Source {
+    let count = bits.count();
+    Source {
+        name: format!("exact{count}"),
+        text: Cow::Owned(format!("#define BITS {count}\n{}", include_str!("../kernels/exact.cu"))),
+        kernels: vec![Cow::Borrowed("quantise"), Cow::Borrowed("exact_product")],
+        only: None,
     }
 }
 
@@ -95,28 +57,10 @@ fn shifted(value: u128, shift: i32) -> u128 {
 }
 
 /// The exponent and the integers of a block of at most 256 floats; `None` if one is an infinity or a NaN.
-pub fn quantise(profile: Profile, block: &[u32]) -> Option<(i32, Vec<i64>)> {
-    let parts: Option<Vec<(u64, i32)>> = block.iter().map(|&word| parts(word)).collect();
-    let parts = parts?;
-    let limit = (1u128 << (profile.bits() - 1)) - 1;
-    // |x| ≤ limit · 2^e, both in units of 2^−149.
-    let fits = |e: i32| {
-        parts.iter().all(|&(significand, exponent)| {
-            let (magnitude, bound) = (exponent + 149, e + 149);
-            let common = magnitude.min(bound);
-            // Beyond 64 places a significand of at least 1 is greater than any limit.
-            significand == 0
-                || (magnitude - common <= 64
-                    && (bound - common > 64
-                        || u128::from(significand) << (magnitude - common) <= limit << (bound - common)))
-        })
-    };
-    let exponent = (EXPONENT_LEAST..128).find(|&e| fits(e)).expect("no finite float is beyond 2^128");
-    let integer = |(&word, &(significand, at)): (&u32, &(u64, i32))| {
-        let magnitude = shifted(u128::from(significand), at - exponent) as i64;
-        if word >> 31 == 1 { -magnitude } else { magnitude }
-    };
-    Some((exponent, block.iter().zip(&parts).map(integer).collect()))
+fn quantised(bits: Bits, block: &[u32]) -> Block {
+    let greatest = block.iter().map(|word| word & 0x7fff_ffff).max().unwrap_or(0);
+    let exponent = bits.exponent(greatest)?;
+    Some((exponent, block.iter().map(|&word| i64::from(quantise(word, exponent))).collect()))
 }
 
 /// s · 2^exponent, rounded once to binary32.
@@ -145,15 +89,16 @@ fn block_term(a: &Block, b: &Block) -> u32 {
 /// A block of a row: its exponent and integers, or none.
 type Block = Option<(i32, Vec<i64>)>;
 
-/// c\[m, n\] by the definition, element by element; operands as for `ProductKernel`.
-pub fn define(profile: Profile, kernel: &ProductKernel, a: &[u32], b: &[u32], c: &mut [u32]) {
+/// c\[m, n\] by the definition; operands as for `ProductKernel`. Each operand is quantised once, not for each element of c: the
+/// definition of `samebit_num::fold` with its integers kept.
+pub fn define(bits: Bits, kernel: &ProductKernel, a: &[u32], b: &[u32], c: &mut [u32]) {
     let rows = |words: &[u32], layout: Layout, count: usize| -> Vec<Vec<Block>> {
         let row = |row: usize| -> Vec<u32> {
             (0..kernel.k)
                 .map(|k| words[layout.offset + row * layout.row_stride + k * layout.k_stride])
                 .collect()
         };
-        (0..count).map(|at| row(at).chunks(BLOCK).map(|block| quantise(profile, block)).collect()).collect()
+        (0..count).map(|at| row(at).chunks(BLOCK).map(|block| quantised(bits, block)).collect()).collect()
     };
     let (a, b) = (rows(a, kernel.a, kernel.m), rows(b, kernel.b, kernel.n));
     for (index, word) in c[..kernel.m * kernel.n].iter_mut().enumerate() {
@@ -171,7 +116,7 @@ pub struct Packed {
     exponents: Memory,
     rows: usize,
     k: usize,
-    profile: Profile,
+    bits: Bits,
 }
 
 impl Cuda {
@@ -181,14 +126,14 @@ impl Cuda {
     /// The machine's.
     pub fn quantise(
         &self,
-        profile: Profile,
+        bits: Bits,
         address: u64,
         layout: Layout,
         rows: usize,
         k: usize,
     ) -> Result<Packed, Error> {
         let k_blocks = k.div_ceil(BLOCK);
-        let planes = Memory::new(self.machine(), profile.planes() * rows * k_blocks * BLOCK / 4)?;
+        let planes = Memory::new(self.machine(), self::planes(bits) * rows * k_blocks * BLOCK / 4)?;
         let exponents = Memory::new(self.machine(), rows * k_blocks)?;
         if rows * k > 0 {
             let arguments = [
@@ -201,9 +146,9 @@ impl Cuda {
                 exponents.argument(),
             ];
             let grid = [blocks(rows, QUANTISE_ROWS), blocks(k_blocks, 1), 1];
-            self.launch(&profile.source(), "quantise", grid, THREADS, &arguments)?;
+            self.launch(&source(bits), "quantise", grid, THREADS, &arguments)?;
         }
-        Ok(Packed { planes, exponents, rows, k, profile })
+        Ok(Packed { planes, exponents, rows, k, bits })
     }
 
     /// C = A · Bᵀ of packed operands; `c` is the address of \[rows of a, rows of b\].
@@ -212,14 +157,14 @@ impl Cuda {
     /// The machine's.
     ///
     /// # Panics
-    /// If the operands' terms or profiles differ.
+    /// If the operands' terms or bits differ.
     pub fn packed_product(&self, a: &Packed, b: &Packed, c: u64, accumulate: bool) -> Result<(), Error> {
-        assert_eq!((a.k, a.profile), (b.k, b.profile), "operands of one product");
+        assert_eq!((a.k, a.bits), (b.k, b.bits), "operands of one product");
         let (m, n, k_blocks) = (a.rows, b.rows, a.k.div_ceil(BLOCK));
         if m * n == 0 {
             return Ok(());
         }
-        let (tile_m, tile_n) = a.profile.tile();
+        let (tile_m, tile_n) = tile(a.bits);
         let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
         let slices = self.slices(tiles, k_blocks, m * n);
         let slice_blocks = k_blocks.div_ceil(slices);
@@ -238,7 +183,7 @@ impl Cuda {
             word(slice_blocks),
         ];
         let grid = [blocks(tiles, 1), 1, blocks(k_blocks.div_ceil(slice_blocks.max(1)).max(1), 1)];
-        self.launch(&a.profile.source(), "exact_product", grid, THREADS, &arguments)?;
+        self.launch(&source(a.bits), "exact_product", grid, THREADS, &arguments)?;
         match partial {
             Some(partial) => self.join(&partial, c, m * n, k_blocks, accumulate),
             None => Ok(()),
@@ -251,14 +196,14 @@ impl Cuda {
     /// The machine's.
     pub fn exact_product(
         &self,
-        profile: Profile,
+        bits: Bits,
         kernel: &ProductKernel,
         a: u64,
         b: u64,
         c: u64,
     ) -> Result<(), Error> {
-        let a = self.quantise(profile, a, kernel.a, kernel.m, kernel.k)?;
-        let b = self.quantise(profile, b, kernel.b, kernel.n, kernel.k)?;
+        let a = self.quantise(bits, a, kernel.a, kernel.m, kernel.k)?;
+        let b = self.quantise(bits, b, kernel.b, kernel.n, kernel.k)?;
         self.packed_product(&a, &b, c, kernel.accumulate)
     }
 }
@@ -266,6 +211,8 @@ impl Cuda {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::Values;
+    use samebit_num::fold::exact_product;
 
     #[test]
     fn rounding_is_that_of_binary64_to_binary32_where_binary64_is_exact() {
@@ -283,33 +230,23 @@ mod tests {
         }
     }
 
+    /// Integers kept, and the rounding of this module, give what the reference gives element by element.
     #[test]
-    fn a_block_takes_the_least_exponent_that_holds_it() {
-        for (greatest, exponent) in [
-            (127.0f32, 0),
-            (127.000_01, 1),
-            (1.0, -6),
-            (0.0, EXPONENT_LEAST),
-            (1e-45, EXPONENT_LEAST),
-            (f32::MIN_POSITIVE * 127.0, EXPONENT_LEAST),
-            (f32::MIN_POSITIVE * 127.5, EXPONENT_LEAST + 1),
-            (f32::MAX, 122),
-        ] {
-            let (found, integers) = quantise(Profile::Exact8, &[greatest.to_bits(), 0]).unwrap();
-            assert_eq!(found, exponent, "{greatest}");
-            assert!(
-                integers[0] <= 127 && (exponent == EXPONENT_LEAST || integers[0] >= 63),
-                "{greatest}: {integers:?}"
-            );
+    fn the_definition_is_that_of_num() {
+        for (seed, bits) in (0..12).zip(Bits::ALL.into_iter().cycle()) {
+            let mut values = match seed % 3 {
+                0 => Values::with_edges(seed, 60),
+                _ => Values::scaled((seed * 23) as u32),
+            };
+            let k = 1 + values.below(600);
+            let (a, b) = (values.words(k), values.words(k));
+            let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
+            let kernel = ProductKernel { m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
+            let mut found = [7];
+            define(bits, &kernel, &a, &b, &mut found);
+            let factors: Vec<_> = a.iter().zip(&b).map(|(&a, &b)| Some((Binary32(a), Binary32(b)))).collect();
+            let expected = exact_product(&mut Soft, bits, &factors);
+            assert_eq!(found[0], Soft.bits(expected), "{bits:?}, seed {seed}, {k} terms");
         }
-        assert_eq!(quantise(Profile::Exact14, &[f32::INFINITY.to_bits()]), None);
-        assert_eq!(quantise(Profile::Exact14, &[0x7fc0_0000, 0]), None);
-    }
-
-    #[test]
-    fn ties_go_to_the_even_integer() {
-        let (exponent, integers) =
-            quantise(Profile::Exact8, &[100.0f32, 0.5, 1.5, -2.5, 2.500_001].map(f32::to_bits)).unwrap();
-        assert_eq!((exponent, integers), (0, vec![100, 0, 2, -2, 3]));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::samples;
 use crate::scalar::function;
+use samebit_num::fold::Bits;
 use samebit_num::functions;
 use std::borrow::Cow;
 
@@ -99,7 +100,7 @@ pub fn attention(head_size: usize) -> Source {
 /// Every fixed source, and one of each kind that is made for a size or a program.
 pub fn all() -> Vec<Source> {
     let mut all = vec![product(), moves(), sha256(), attention(64), attention(128)];
-    all.extend(crate::exact::Profile::ALL.map(crate::exact::Profile::source));
+    all.extend(Bits::ALL.map(crate::exact::source));
     all.extend(samples::sources());
     all
 }

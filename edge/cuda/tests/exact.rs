@@ -4,10 +4,11 @@ mod common;
 
 use common::{Values, backends};
 use samebit_cuda::Memory;
-use samebit_cuda::exact::{Profile, define};
+use samebit_cuda::exact::define;
+use samebit_num::fold::Bits;
 use samebit_ops::product::{Layout, ProductKernel};
 
-fn check(profile: Profile, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, accumulate: bool) {
+fn check(bits: Bits, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, accumulate: bool) {
     let layout = |rows: usize| match by_row {
         true => Layout { offset: 0, row_stride: 1, k_stride: rows },
         false => Layout { offset: 0, row_stride: k, k_stride: 1 },
@@ -15,16 +16,16 @@ fn check(profile: Profile, values: &mut Values, [m, n, k]: [usize; 3], by_row: b
     let kernel = ProductKernel { m, n, k, a: layout(m), b: layout(n), accumulate };
     let (a, b, before) = (values.words(m * k), values.words(n * k), values.totals(m * n));
     let mut expected = before.clone();
-    define(profile, &kernel, &a, &b, &mut expected);
+    define(bits, &kernel, &a, &b, &mut expected);
     for backend in backends() {
         let memory = |words: &[u32]| Memory::of(backend.machine(), words).unwrap();
         let (a, b, c) = (memory(&a), memory(&b), memory(&before));
-        backend.exact_product(profile, &kernel, a.address(), b.address(), c.address()).unwrap();
+        backend.exact_product(bits, &kernel, a.address(), b.address(), c.address()).unwrap();
         let found = c.words().unwrap();
         let wrong = found.iter().zip(&expected).position(|(found, expected)| found != expected);
         if let Some(at) = wrong {
             panic!(
-                "{profile:?} {kernel:?} on {}: element {at} is {:#010x}, not {:#010x}",
+                "{bits:?} {kernel:?} on {}: element {at} is {:#010x}, not {:#010x}",
                 backend.machine().describe(),
                 found[at],
                 expected[at]
@@ -36,25 +37,25 @@ fn check(profile: Profile, values: &mut Values, [m, n, k]: [usize; 3], by_row: b
 #[test]
 fn exact_products_are_their_definition() {
     let mut values = Values::new(1);
-    for profile in Profile::ALL {
+    for bits in Bits::ALL {
         for shape in [[1, 1, 1], [17, 9, 40], [130, 70, 256], [20, 33, 600]] {
-            check(profile, &mut values, shape, false, false);
+            check(bits, &mut values, shape, false, false);
         }
-        check(profile, &mut values, [35, 12, 300], true, true);
+        check(bits, &mut values, [35, 12, 300], true, true);
     }
 }
 
 /// Infinities and NaNs poison their blocks, zero blocks give +0, and exponents leave the fast path at both ends.
 #[test]
 fn exact_products_of_edge_values_are_their_definition() {
-    for profile in Profile::ALL {
+    for bits in Bits::ALL {
         for seed in 0..4 {
             let mut values = Values::with_edges(seed, 40 << (3 * seed));
-            check(profile, &mut values, [19, 21, 300], false, seed % 2 == 1);
+            check(bits, &mut values, [19, 21, 300], false, seed % 2 == 1);
         }
         for scale in [1, 12, 40, 100, 200, 254] {
             let mut values = Values::scaled(scale);
-            check(profile, &mut values, [9, 9, 270], false, false);
+            check(bits, &mut values, [9, 9, 270], false, false);
         }
     }
 }
@@ -62,11 +63,11 @@ fn exact_products_of_edge_values_are_their_definition() {
 /// The greatest sums that a block can have.
 #[test]
 fn full_blocks_of_greatest_values_do_not_overflow() {
-    for profile in Profile::ALL {
-        let greatest = ((1u32 << (profile.bits() - 1)) - 1) as f32;
+    for bits in Bits::ALL {
+        let greatest = ((1u32 << (bits.count() - 1)) - 1) as f32;
         for sign in [1.0, -1.0] {
             let mut values = Values::constant((greatest * sign).to_bits());
-            check(profile, &mut values, [3, 3, 512], false, false);
+            check(bits, &mut values, [3, 3, 512], false, false);
         }
     }
 }

@@ -5,9 +5,10 @@
 //! ```
 //! Exit codes: 0 done, 2 bad usage, 3 no driver or no compiler, 1 anything else.
 
-use samebit_cuda::exact::Profile;
+use samebit_cuda::exact::planes;
 use samebit_cuda::values::Values;
 use samebit_cuda::{Card, Cuda, Error, Machine, Memory, samples};
+use samebit_num::fold::Bits;
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::rows::RowProgram;
@@ -155,16 +156,15 @@ impl Bench {
         let floor = (multiply_adds / self.card.float_rate()?).max(memory);
         let what = |name: &str| format!("{name} {m}×{n}×{k}");
         self.lines.push(Line { what: what("ordered f32"), seconds, multiply_adds, bytes, floor, peers });
-        for profile in Profile::ALL {
+        for bits in Bits::ALL {
             let operand =
-                |memory: &Memory, rows| self.backend.quantise(profile, memory.address(), layout, rows, k);
+                |memory: &Memory, rows| self.backend.quantise(bits, memory.address(), layout, rows, k);
             let (left, right) = (operand(&a, m)?, operand(&b, n)?);
             let seconds = self.best(|| self.backend.packed_product(&left, &right, c.address(), false))?;
-            let whole = self.best(|| {
-                self.backend.exact_product(profile, &kernel, a.address(), b.address(), c.address())
-            })?;
-            let floor = (multiply_adds * profile.planes() as f64 / self.card.byte_rate()?).max(memory);
-            let name = format!("exact{}", profile.bits());
+            let whole = self
+                .best(|| self.backend.exact_product(bits, &kernel, a.address(), b.address(), c.address()))?;
+            let floor = (multiply_adds * planes(bits) as f64 / self.card.byte_rate()?).max(memory);
+            let name = format!("exact{}", bits.count());
             let line = |what, seconds| Line { what, seconds, multiply_adds, bytes, floor, peers: Vec::new() };
             self.lines.push(line(what(&format!("{name}, packed")), seconds));
             self.lines.push(line(what(&format!("{name} with quantising")), whole));

@@ -1,11 +1,12 @@
 //! One random case of each kernel: odd shapes, edge values, every path.
 
 use super::Check;
-use crate::exact::{self, Profile};
+use crate::exact;
 use crate::machine::{Argument, Launch, Memory};
 use crate::values::Values;
 use crate::{Error, samples};
 use samebit_commit::tensor;
+use samebit_num::fold::Bits;
 use samebit_num::functions;
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::permute::PermuteKernel;
@@ -31,9 +32,9 @@ pub(super) const ALL: &[(&str, Case)] = &[
     ("elementwise chain", |check, seed| rows(check, seed, samples::gelu_dropout)),
     ("AdamW", |check, seed| rows(check, seed, |rows, columns| samples::adamw(rows, columns, 3))),
     ("attention", attention),
-    ("exact8 product", |check, seed| exact_product(check, seed, Profile::Exact8)),
-    ("exact14 product", |check, seed| exact_product(check, seed, Profile::Exact14)),
-    ("exact21 product", |check, seed| exact_product(check, seed, Profile::Exact21)),
+    ("exact8 product", |check, seed| exact_product(check, seed, Bits::Eight)),
+    ("exact14 product", |check, seed| exact_product(check, seed, Bits::Fourteen)),
+    ("exact21 product", |check, seed| exact_product(check, seed, Bits::TwentyOne)),
     ("SHA-256 page tree", hash),
 ];
 
@@ -195,7 +196,7 @@ fn attention(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn exact_product(check: &mut Check<'_>, seed: u64, profile: Profile) -> Result<(), Error> {
+fn exact_product(check: &mut Check<'_>, seed: u64, bits: Bits) -> Result<(), Error> {
     let mut values = match seed % 4 {
         0 => Values::scaled((seed / 4 % 255) as u32),
         _ => values(seed),
@@ -207,10 +208,10 @@ fn exact_product(check: &mut Check<'_>, seed: u64, profile: Profile) -> Result<(
     let machine = check.backend.machine();
     let (a_memory, b_memory) = (Memory::of(machine, &a)?, Memory::of(machine, &b)?);
     let c = Memory::of(machine, &before)?;
-    check.backend.exact_product(profile, &kernel, a_memory.address(), b_memory.address(), c.address())?;
+    check.backend.exact_product(bits, &kernel, a_memory.address(), b_memory.address(), c.address())?;
     let mut expected = before;
-    exact::define(profile, &kernel, &a, &b, &mut expected);
-    check.count(m * n, &c.words()?, &expected, || format!("{profile:?} {kernel:?}"));
+    exact::define(bits, &kernel, &a, &b, &mut expected);
+    check.count(m * n, &c.words()?, &expected, || format!("{bits:?} {kernel:?}"));
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! The golden files of `vectors/num`: operations, functions and folds, as the reference wrote them.
 
 use super::{Check, outputs};
-use crate::Error;
+use crate::{Error, Memory};
+use samebit_num::fold::Bits;
 use samebit_num::philox::Stream;
 use samebit_num::{Code, Immediate, Instr, Op, RegType, functions};
 use samebit_ops::Kernel;
@@ -18,7 +19,7 @@ pub(super) fn check(check: &mut Check<'_>, folder: &Path) -> Result<(), Error> {
     operations(check, &read(folder, "operations.txt")?);
     function_values(check, &read(folder, "functions.txt")?);
     folds(check, &read(folder, "folds.txt")?);
-    Ok(())
+    exact_products(check, &read(folder, "exact.txt")?)
 }
 
 fn read(folder: &Path, name: &str) -> Result<String, Error> {
@@ -123,18 +124,23 @@ fn function_values(check: &mut Check<'_>, text: &str) {
     compare(check, lines.into_iter().map(|(name, lines)| (name, code(name), lines)).collect());
 }
 
+/// The golden files' operands: 2^power · (uniform − 1/2).
+fn terms(stream: u32, count: usize, power: i32) -> Vec<u32> {
+    let stream = Stream { seed: 1, stream, step: 0 };
+    // Two factors, as one may be too small for a float.
+    let factor = |power: i32| f32::from_bits((power + 127).cast_unsigned() << 23);
+    let (half, rest) = (factor(power / 2), factor(power - power / 2));
+    (0..count as u64).map(|element| ((stream.uniform(element) - 0.5) * half * rest).to_bits()).collect()
+}
+
 /// `fold predicate extent: totals`: the last total of every fold without a predicate.
 fn folds(check: &mut Check<'_>, text: &str) {
-    let terms = |stream, count: usize| -> Vec<u32> {
-        let stream = Stream { seed: 1, stream, step: 0 };
-        (0..count as u64).map(|element| (stream.uniform(element) - 0.5).to_bits()).collect()
-    };
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (head, totals) = line.split_once(": ").expect("a line has totals");
         let [kind, "all", extent] = head.split(' ').collect::<Vec<_>>()[..] else { continue };
         let extent: usize = extent.parse().expect("an extent is a number");
         let expected = [word(totals.rsplit(' ').next().unwrap_or_default())];
-        let (a, b) = (terms(0, extent), terms(1, extent));
+        let (a, b) = (terms(0, extent, 0), terms(1, extent, 0));
         let identity = || Code::new(vec![RegType::F], Vec::new()).expect("one register is a program");
         let fold = |kind| Kernel::Rows(program(vec![stage(identity(), kind, 0, extent)], extent));
         let layout = Layout { offset: 0, row_stride: extent, k_stride: 1 };
@@ -150,4 +156,27 @@ fn folds(check: &mut Check<'_>, text: &str) {
         check.count(1, &found[0], &expected, || line.to_owned());
         check.outcome.cases += 1;
     }
+}
+
+/// `bits predicate extent s t: totals`: the last total of every exact product without a predicate.
+fn exact_products(check: &mut Check<'_>, text: &str) -> Result<(), Error> {
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (head, totals) = line.split_once(": ").expect("a line has totals");
+        let [count, "all", extent, s, t] = head.split(' ').collect::<Vec<_>>()[..] else { continue };
+        let bits = Bits::ALL.into_iter().find(|bits| bits.count().to_string() == count);
+        let number = |text: &str| text.parse::<i32>().expect("a number");
+        let k = number(extent) as usize;
+        let expected = [word(totals.rsplit(' ').next().unwrap_or_default())];
+        let machine = check.backend.machine();
+        let a = Memory::of(machine, &terms(0, k, number(s)))?;
+        let b = Memory::of(machine, &terms(1, k, number(t)))?;
+        let c = Memory::new(machine, 1)?;
+        let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
+        let kernel = ProductKernel { m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
+        let bits = bits.expect("bits of a profile");
+        check.backend.exact_product(bits, &kernel, a.address(), b.address(), c.address())?;
+        check.count(1, &c.words()?, &expected, || line.to_owned());
+        check.outcome.cases += 1;
+    }
+    Ok(())
 }

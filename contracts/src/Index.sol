@@ -5,17 +5,23 @@ import {Tensors} from "./Tensors.sol";
 
 /// @title Index maps, evaluated from their canonical bytes (docs/spec/program.md §2 and §5)
 /// @dev A cursor is a memory address inside a node's bytes. `scan` walks over a map without evaluating it and must have
-/// succeeded up to the end of the node before `evaluate` is trusted not to read beyond it. Values wrap at 2^256; those of a
+/// succeeded up to the end of the node before `evaluate` is trusted not to read beyond it. Values wrap at 2^64; those of a
 /// legal program stay below 2^63.
 library Index {
     /// @notice There is no atom with this tag.
     error UnknownAtom(uint256 tag);
     /// @notice Maps nest at most `limit` deep.
     error NestedTooDeep(uint256 limit);
+    /// @notice A map has at most `limit` terms.
+    error TooManyTerms(uint256 terms, uint256 limit);
     /// @notice The output has no such dimension.
     error UnknownDimension(uint256 dimension, uint256 rank);
 
     uint256 internal constant MAX_DEPTH = 4;
+    uint256 internal constant MAX_TERMS = 8;
+    /// Added to the counts of `scan` for an element; an atom adds 1.
+    uint256 internal constant ONE_ELEMENT = 1 << 32;
+    uint256 internal constant MASK = type(uint64).max;
 
     uint256 private constant COORD = 0;
     uint256 private constant FOLD = 1;
@@ -36,8 +42,13 @@ library Index {
     }
 
     /// @dev Walks over the map at `cursor`. `stride` is what one step of the fold index adds, unless `nested`: then the fold
-    /// index stands inside a division, a remainder or an element, and every value needs an evaluation.
-    function scan(uint256 cursor) internal pure returns (uint256 next, uint256 stride, bool nested) {
+    /// index stands inside a division, a remainder or an element, and every value needs an evaluation. `counts` are the atoms in
+    /// it, and 2^32 for each that is an element.
+    function scan(uint256 cursor)
+        internal
+        pure
+        returns (uint256 next, uint256 stride, bool nested, uint256 counts)
+    {
         return _scan(cursor, 1);
     }
 
@@ -53,6 +64,7 @@ library Index {
                 (atom, cursor) = _atom(u8(cursor + 8), cursor + 9, point);
                 value += coefficient * atom;
             }
+            value &= MASK;
             next = cursor;
         }
     }
@@ -90,11 +102,17 @@ library Index {
         }
     }
 
-    function _scan(uint256 cursor, uint256 depth) private pure returns (uint256 next, uint256 stride, bool nested) {
+    function _scan(uint256 cursor, uint256 depth)
+        private
+        pure
+        returns (uint256 next, uint256 stride, bool nested, uint256 counts)
+    {
         unchecked {
             if (depth > MAX_DEPTH) revert NestedTooDeep(MAX_DEPTH);
             uint256 count = u8(cursor + 8);
+            if (count > MAX_TERMS) revert TooManyTerms(count, MAX_TERMS);
             next = cursor + 9;
+            counts = count;
             for (; count > 0; count--) {
                 uint256 tag = u8(next + 8);
                 if (tag > ELEMENT) revert UnknownAtom(tag);
@@ -105,8 +123,11 @@ library Index {
                 } else if (tag >= DIV) {
                     uint256 innerStride;
                     bool innerNested;
-                    (next, innerStride, innerNested) = _scan(next + (tag == ELEMENT ? 4 : 8), depth + 1);
+                    uint256 innerCounts;
+                    (next, innerStride, innerNested, innerCounts) =
+                        _scan(next + (tag == ELEMENT ? 4 : 8), depth + 1);
                     nested = nested || innerNested || innerStride != 0;
+                    counts += innerCounts + (tag == ELEMENT ? ONE_ELEMENT : 0);
                 }
             }
         }

@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {Index} from "./Index.sol";
+import {Kept} from "./interfaces/IReferee.sol";
 import {Num} from "./Num.sol";
 import {Scalar} from "./Scalar.sol";
 import {Tensors} from "./Tensors.sol";
 
-/// @title One element of a map, or one block of a fold, from a node's canonical bytes (docs/spec/program.md §3 and §5)
+/// @title One element of a map, one block of a product, one lane of a sum or maximum, from a node's canonical bytes (docs/spec/program.md §3 and §5)
 /// @dev Cursors are memory addresses inside the node's bytes; `skipNode` bounds them before anything is evaluated.
 library Operator {
     /// @notice A node has no such kind, or a composite stands in a composite's body.
@@ -25,8 +26,22 @@ library Operator {
     error TooManyRegisters(uint256 inputs, uint256 instructions, uint256 limit);
     /// @notice The element lies beyond the end of the node's output.
     error ElementBeyondEnd(uint256 element);
-    /// @notice The fold has `blocks` blocks; a map has one, number 0.
+    /// @notice The fold has `blocks` blocks.
     error BlockBeyondEnd(uint256 blockNumber, uint256 blocks);
+    /// @notice A block has `lanes` lanes.
+    error LaneBeyondEnd(uint256 lane, uint256 lanes);
+    /// @notice The node at the place is of another kind than the leaf.
+    error OtherKind(uint256 tag);
+    /// @notice The fold at the place is of another kind than the leaf.
+    error OtherFold(uint256 kind);
+    /// @notice A composite's row has elements, its body at least one node and not too many.
+    error BadComposite(uint256 rowLength, uint256 bodyNodes);
+    /// @notice The index maps of a map or fold have too many atoms or elements.
+    error TooManyAtoms(uint256 atoms, uint256 elements);
+    /// @notice The leaf has no such operand that could be kept.
+    error NoSuchOperand(uint256 slot);
+    /// @notice What was kept under a slot has another number of words than the leaf's operand.
+    error WrongKept(uint256 slot, uint256 words);
 
     uint256 internal constant STATE = 0;
     uint256 internal constant TABLE = 1;
@@ -37,6 +52,19 @@ library Operator {
     uint256 internal constant BLOCK_TERMS = 256;
     uint256 internal constant LANES = 16;
     uint256 internal constant MAX_RANK = 6;
+    uint256 internal constant MAX_INPUTS = 8;
+    uint256 internal constant MAX_BODY = 64;
+    /// Atoms and elements in all index maps of a map or fold.
+    uint256 internal constant MAX_ATOMS = 64;
+    uint256 internal constant MAX_ELEMENTS = 8;
+
+    /// The slot of a fold's predicate; an input's slot is its number.
+    uint256 internal constant PREDICATE = 255;
+    /// What is kept of an input of a map, and of an input of a lane.
+    uint256 private constant MAP_BYTES = 32;
+    uint256 private constant LANE_BYTES = 64;
+    /// No input in particular.
+    uint256 private constant EVERY = type(uint256).max;
 
     uint256 private constant PRODUCT = 0;
     uint256 private constant SUM = 1;
@@ -55,7 +83,8 @@ library Operator {
     }
 
     /// @dev An input, or a side of a predicate: an index map and what is read there. The index of the block's term k is
-    /// `first + stride · k`, unless `nested`: then the map is evaluated for every term.
+    /// `first + stride · k`, unless `nested`: then the map is evaluated for every term. Words that were kept earlier are read
+    /// from calldata at `kept` instead.
     struct Slot {
         uint256 kind;
         uint256 map;
@@ -63,6 +92,7 @@ library Operator {
         uint256 stride;
         bool nested;
         Tensors.Opened tensor;
+        uint256 kept;
     }
 
     /// @dev Inputs and the scalar program on them. `registers` has room for all its registers.
@@ -73,11 +103,20 @@ library Operator {
         uint256 registers;
     }
 
-    /// @dev A block of a fold: its first term, the number of terms, and a bit for each that the predicate keeps.
+    /// @dev A relation between two sides, or what was kept of it: a bit for each term. Relation 0 holds always.
+    struct Predicate {
+        uint256 relation;
+        Slot left;
+        Slot right;
+        bool isKept;
+        uint256 kept;
+    }
+
+    /// @dev A block of a fold: its first term, and the number of terms.
     struct Block {
+        uint256 kind;
         uint256 start;
         uint256 terms;
-        uint256 kept;
     }
 
     /// @dev The header of the node at cursor `cursor`.
@@ -106,18 +145,23 @@ library Operator {
             Header memory node = header(cursor);
             cursor = node.cursor;
             if (node.tag == STATE || node.tag == TABLE) return cursor + 4;
-            if (node.tag == MAP) return _skipProgram(cursor);
+            if (node.tag == MAP) return _skipProgram(cursor, 0);
             if (node.tag == FOLD) {
                 uint256 predicate = Index.u8(cursor + 9);
                 cursor += 10;
+                uint256 counts;
                 if (predicate != 0) {
-                    (cursor,,) = Index.scan(cursor);
-                    (cursor,,) = Index.scan(cursor);
+                    uint256 more;
+                    (cursor,,, counts) = Index.scan(cursor);
+                    (cursor,,, more) = Index.scan(cursor);
+                    counts += more;
                 }
-                return _skipProgram(cursor);
+                return _skipProgram(cursor, counts);
             }
             if (node.tag != COMPOSITE || inBody) revert UnknownNodeKind(node.tag);
-            return bodyNode(cursor, Index.u32(cursor + 8));
+            uint256 count = Index.u32(cursor + 8);
+            if (count == 0 || count > MAX_BODY || Index.u64(cursor) == 0) revert BadComposite(Index.u64(cursor), count);
+            return bodyNode(cursor, count);
         }
     }
 
@@ -128,6 +172,17 @@ library Operator {
             cursor += 12;
             for (; index > 0; index--) cursor = skipNode(cursor, true);
             return cursor;
+        }
+    }
+
+    /// @dev Elements of the node's output; a count of 2^64 or more is refused.
+    function elementCount(Header memory node) internal pure returns (uint256 count) {
+        unchecked {
+            count = 1;
+            for (uint256 d = 0; d < node.shape.length; d++) {
+                count *= node.shape[d];
+                if (count > type(uint64).max) revert BadShape(d, node.shape[d]);
+            }
         }
     }
 
@@ -145,35 +200,148 @@ library Operator {
     }
 
     /// @dev The element of a map at `point`.
-    function mapElement(Header memory node, Index.Point memory point) internal pure returns (uint256) {
+    function mapElement(Header memory node, Index.Point memory point, Kept[] calldata kept)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (node.tag != MAP) revert OtherKind(node.tag);
+        Program memory program = _readProgram(node.cursor, point, kept, MAP_BYTES, EVERY);
+        return canonical(node.dtype, _evaluate(program, point, 0, 0));
+    }
+
+    /// @dev The total after block `number` of a product, from the total before it (ignored for block 0, which starts at +0).
+    function productBlock(
+        Header memory node,
+        Index.Point memory point,
+        uint256 number,
+        uint256 total,
+        Kept[] calldata kept
+    ) internal pure returns (uint256) {
+        (Block memory span, uint256 cursor) = _readBlock(node, point, number);
+        if (span.kind != PRODUCT) revert OtherFold(span.kind);
+        Predicate memory predicate;
+        cursor = _readPredicate(cursor, point, predicate, kept, 32);
+        uint256 mask = _mask(predicate, span, point);
+        point.fold = span.start;
+        Kept[] calldata none;
+        assembly ("memory-safe") {
+            none.offset := 0
+            none.length := 0
+        }
+        Program memory program = _readProgram(cursor, point, none, 0, EVERY);
+        return Num.add(number == 0 ? 0 : total, _product(program, span, mask, point));
+    }
+
+    /// @dev Lane `number` of block `blockNumber` of a sum or maximum: its terms in order, from the lane's empty value.
+    function lane(
+        Header memory node,
+        Index.Point memory point,
+        uint256 blockNumber,
+        uint256 number,
+        Kept[] calldata kept
+    ) internal pure returns (uint256 word) {
+        (Block memory span, uint256 cursor) = _readLaned(node, point, blockNumber, number);
+        Predicate memory predicate;
+        cursor = _readPredicate(cursor, point, predicate, kept, 32);
+        Program memory program = _readProgram(cursor, point, kept, LANE_BYTES, EVERY);
         unchecked {
-            Program memory program = _readProgram(node.cursor, point);
-            for (uint256 i = 0; i < program.inputs.length; i++) {
-                Slot memory slot = program.inputs[i];
-                _store(program.registers + 32 * i, _word(slot, _index(slot, 0, point)));
+            bool isMax = span.kind == MAX;
+            if (isMax) word = Num.NEGATIVE_INFINITY;
+            for (uint256 k = number; k < span.terms; k += LANES) {
+                point.fold = span.start + k;
+                if (!_holds(predicate, point, k, k >> 4)) continue;
+                uint256 term = canonical(0, _evaluate(program, point, k, k >> 4));
+                word = isMax ? Num.max(word, term) : Num.add(word, term);
             }
-            return canonical(node.dtype, _run(program));
         }
     }
 
-    /// @dev The total after block `number` of a fold, from the total before it (ignored for block 0, which has its own start).
-    function foldBlock(Header memory node, Index.Point memory point, uint256 number, uint256 total)
+    /// @dev The total after a block of a sum or maximum, from the total before it (ignored for block 0) and its lanes, which
+    /// are used up.
+    function foldLanes(Header memory node, uint256 number, uint256 total, uint256[16] memory lanes)
         internal
         pure
         returns (uint256)
     {
         unchecked {
+            Block memory span = _span(node, number);
+            if (span.kind == PRODUCT) revert OtherFold(span.kind);
+            bool isMax = span.kind == MAX;
+            for (uint256 half = LANES / 2; half > 0; half >>= 1) {
+                for (uint256 l = 0; l < half; l++) {
+                    lanes[l] = isMax ? Num.max(lanes[l], lanes[l + half]) : Num.add(lanes[l], lanes[l + half]);
+                }
+            }
+            if (isMax) return Num.max(number == 0 ? Num.NEGATIVE_INFINITY : total, lanes[0]);
+            return Num.add(number == 0 ? 0 : total, lanes[0]);
+        }
+    }
+
+    /// @dev What input `slot` of a map gives.
+    function mapOperand(Header memory node, Index.Point memory point, uint256 slot)
+        internal
+        pure
+        returns (bytes32[] memory words)
+    {
+        if (node.tag != MAP) revert OtherKind(node.tag);
+        Program memory program = _readOne(node.cursor, point, slot);
+        words = new bytes32[](1);
+        words[0] = bytes32(_value(program.inputs[slot], point, 0, 0) << 224);
+    }
+
+    /// @dev What input `slot` of a lane gives, term by term; of the predicate, a bit for each term.
+    function laneOperand(
+        Header memory node,
+        Index.Point memory point,
+        uint256 blockNumber,
+        uint256 number,
+        uint256 slot
+    ) internal pure returns (bytes32[] memory words) {
+        (Block memory span, uint256 cursor) = _readLaned(node, point, blockNumber, number);
+        unchecked {
+            if (slot == PREDICATE) {
+                Predicate memory predicate = _readWholePredicate(cursor, point);
+                uint256 mask;
+                for (uint256 k = number; k < span.terms; k += LANES) {
+                    point.fold = span.start + k;
+                    if (_holds(predicate, point, k, 0)) mask |= 1 << (k >> 4);
+                }
+                words = new bytes32[](1);
+                words[0] = bytes32(mask);
+                return words;
+            }
+            Slot memory input = _readOne(_skipPredicate(cursor), point, slot).inputs[slot];
+            words = new bytes32[](LANE_BYTES / 32);
+            for (uint256 k = number; k < span.terms; k += LANES) {
+                point.fold = span.start + k;
+                uint256 term = k >> 4;
+                words[term >> 3] |= bytes32(_value(input, point, k, 0) << (224 - ((term & 7) << 5)));
+            }
+        }
+    }
+
+    /// @dev A bit for each term of a product's block that its predicate keeps.
+    function blockOperand(Header memory node, Index.Point memory point, uint256 number, uint256 slot)
+        internal
+        pure
+        returns (bytes32[] memory words)
+    {
+        (Block memory span, uint256 cursor) = _readBlock(node, point, number);
+        if (span.kind != PRODUCT) revert OtherFold(span.kind);
+        if (slot != PREDICATE) revert NoSuchOperand(slot);
+        words = new bytes32[](1);
+        words[0] = bytes32(_mask(_readWholePredicate(cursor, point), span, point));
+    }
+
+    /// @dev The kind of the fold and its number of blocks.
+    function foldShape(Header memory node) internal pure returns (bool isProduct, uint256 blocks) {
+        unchecked {
             uint256 kind = Index.u8(node.cursor);
+            uint256 extent = Index.u64(node.cursor + 1);
             if (kind > MAX) revert UnknownFold(kind);
-            Block memory span = _span(Index.u64(node.cursor + 1), number);
-            point.fold = span.start;
-            uint256 cursor = _readPredicate(node.cursor + 9, point, span);
-            point.fold = span.start;
-            Program memory program = _readProgram(cursor, point);
-            if (number == 0) total = kind == MAX ? Num.NEGATIVE_INFINITY : 0;
-            if (kind == PRODUCT) return Num.canonical(Num.add(total, _product(program, span, point)));
-            if (kind == SUM) return Num.canonical(Num.add(total, _sum(program, span, point)));
-            return Num.canonical(Num.max(total, _max(program, span, point)));
+            if (extent == 0) revert BadShape(0, extent);
+            return (kind == PRODUCT, (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);
         }
     }
 
@@ -182,7 +350,7 @@ library Operator {
         return dtype == 0 ? Num.canonical(word) : word;
     }
 
-    function _product(Program memory program, Block memory span, Index.Point memory point)
+    function _product(Program memory program, Block memory span, uint256 kept, Index.Point memory point)
         private
         pure
         returns (uint256 sum)
@@ -191,9 +359,8 @@ library Operator {
             if (program.inputs.length != 2 || program.instructions != 0) {
                 revert BadProduct(program.inputs.length, program.instructions);
             }
-            (uint256 a, uint256 aStep) = _gather(program.inputs[0], span, point);
-            (uint256 b, uint256 bStep) = _gather(program.inputs[1], span, point);
-            uint256 kept = span.kept;
+            (uint256 a, uint256 aStep) = _gather(program.inputs[0], span, kept, point);
+            (uint256 b, uint256 bStep) = _gather(program.inputs[1], span, kept, point);
             for (uint256 k = span.terms; k > 0; k--) {
                 if (kept & 1 != 0) sum = Num.fma(_load(a), _load(b), sum);
                 kept >>= 1;
@@ -203,100 +370,85 @@ library Operator {
         }
     }
 
-    function _sum(Program memory program, Block memory span, Index.Point memory point) private pure returns (uint256) {
-        unchecked {
-            (uint256 values, uint256 step) = _terms(program, span, point);
-            uint256[16] memory lanes;
-            uint256 kept = span.kept;
-            uint256 end = 32 * span.terms;
-            for (uint256 offset = 0; offset < end; offset += 32) {
-                if (kept & 1 != 0) {
-                    uint256 lane;
-                    assembly ("memory-safe") {
-                        lane := add(lanes, and(offset, 0x1e0))
-                    }
-                    _store(lane, Num.add(_loadFull(lane), _load(values)));
-                }
-                kept >>= 1;
-                values += step;
-            }
-            for (uint256 half = LANES / 2; half > 0; half >>= 1) {
-                for (uint256 lane = 0; lane < half; lane++) {
-                    lanes[lane] = Num.add(lanes[lane], lanes[lane + half]);
-                }
-            }
-            return lanes[0];
-        }
-    }
-
-    function _max(Program memory program, Block memory span, Index.Point memory point)
+    /// @dev Fills the registers with the inputs of term k (word j of what was kept) and runs the program.
+    function _evaluate(Program memory program, Index.Point memory point, uint256 k, uint256 j)
         private
         pure
-        returns (uint256 greatest)
+        returns (uint256)
     {
         unchecked {
-            greatest = Num.NEGATIVE_INFINITY;
-            (uint256 values, uint256 step) = _terms(program, span, point);
-            uint256 kept = span.kept;
-            for (uint256 k = span.terms; k > 0; k--) {
-                if (kept & 1 != 0) greatest = Num.max(greatest, _load(values));
-                kept >>= 1;
-                values += step;
+            uint256 count = program.inputs.length;
+            uint256 register = program.registers;
+            for (uint256 i = 0; i < count; i++) {
+                _store(register, _value(program.inputs[i], point, k, j));
+                register += 32;
             }
+            return Scalar.run(program.code, program.instructions, program.registers, count);
         }
     }
 
-    /// @dev The terms of a sum or maximum, in the high end of a memory word every `step` bytes; those that are cut are left
-    /// undefined.
-    function _terms(Program memory program, Block memory span, Index.Point memory point)
+    /// @dev The word that an input gives for term k of the block, at which `point` stands; word j of what was kept.
+    function _value(Slot memory slot, Index.Point memory point, uint256 k, uint256 j) private pure returns (uint256) {
+        unchecked {
+            if (slot.kept != 0) return _loadKept(slot.kept + 4 * j);
+            uint256 index = _index(slot, k, point);
+            return slot.kind == INDEX_VALUE ? index & 0xffffffff : Tensors.read(slot.tensor, index);
+        }
+    }
+
+    function _index(Slot memory slot, uint256 k, Index.Point memory point) private pure returns (uint256 index) {
+        unchecked {
+            if (!slot.nested) return (slot.first + slot.stride * k) & Index.MASK;
+            (index,) = Index.evaluate(slot.map, point);
+        }
+    }
+
+    /// @dev Whether the predicate holds for term k of the block, at which `point` stands; bit j of what was kept.
+    function _holds(Predicate memory predicate, Index.Point memory point, uint256 k, uint256 j)
         private
         pure
-        returns (uint256 values, uint256 step)
+        returns (bool)
     {
-        unchecked {
-            uint256 inputs = program.inputs.length;
-            uint256[] memory from = new uint256[](inputs);
-            uint256[] memory steps = new uint256[](inputs);
-            for (uint256 i = 0; i < inputs; i++) (from[i], steps[i]) = _gather(program.inputs[i], span, point);
-            if (inputs == 1 && program.instructions == 0) return (from[0], steps[0]);
-            values = _allocate(span.terms);
-            uint256 kept = span.kept;
-            uint256 code = program.code;
-            uint256 instructions = program.instructions;
-            uint256 registers = program.registers;
-            for (uint256 k = 0; k < span.terms; k++) {
-                if (kept & 1 != 0) {
-                    _fill(registers, from, steps, k);
-                    _store(values + 32 * k, Scalar.run(code, instructions, registers, inputs) << 224);
-                }
-                kept >>= 1;
-            }
-            return (values, 32);
-        }
+        if (predicate.relation == 0) return true;
+        if (predicate.isKept) return (predicate.kept >> j) & 1 != 0;
+        return _related(predicate.relation, _index(predicate.left, k, point), _index(predicate.right, k, point));
     }
 
-    /// @dev Fills the input registers with word k of each gathered input.
-    function _fill(uint256 register, uint256[] memory from, uint256[] memory steps, uint256 k) private pure {
-        assembly ("memory-safe") {
-            let toSteps := sub(steps, from)
-            let end := add(from, shl(5, mload(from)))
-            for { } lt(from, end) { } {
-                from := add(from, 32)
-                mstore(register, shr(224, mload(add(mload(from), mul(k, mload(add(from, toSteps)))))))
-                register := add(register, 32)
-            }
-        }
+    function _related(uint256 relation, uint256 left, uint256 right) private pure returns (bool) {
+        return relation == 1 ? left < right : relation == 2 ? left <= right : left == right;
+    }
+
+    /// @dev A bit for each of the block's terms that the predicate keeps.
+    function _mask(Predicate memory predicate, Block memory span, Index.Point memory point)
+        private
+        pure
+        returns (uint256)
+    {
+        if (predicate.relation == 0) return type(uint256).max;
+        if (predicate.isKept) return predicate.kept;
+        Slot memory left = predicate.left;
+        Slot memory right = predicate.right;
+        if (!left.nested && !right.nested) return _compareAffine(predicate.relation, left, right, span.terms);
+        return _compare(predicate.relation, _side(left, span, point), _side(right, span, point), span.terms);
     }
 
     /// @dev What an input gives for each kept term of the block, in the high end of a memory word every `step` bytes.
-    function _gather(Slot memory slot, Block memory span, Index.Point memory point)
+    function _gather(Slot memory slot, Block memory span, uint256 kept, Index.Point memory point)
         private
         pure
         returns (uint256 values, uint256 step)
     {
-        if (slot.nested || slot.kind == INDEX_VALUE) return (_gatherEach(slot, span, point), 32);
-        values = _inPlace(slot, span);
-        return values == 0 ? (_gatherRun(slot, span), 32) : (values, 4 * slot.stride);
+        unchecked {
+            values = slot.nested || slot.kind == INDEX_VALUE ? 0 : _inPlace(slot, span);
+            if (values != 0) return (values, 4 * slot.stride);
+            values = _allocate(span.terms);
+            for (uint256 k = 0; k < span.terms; k++) {
+                if ((kept >> k) & 1 == 0) continue;
+                point.fold = span.start + k;
+                _store(values + 32 * k, _value(slot, point, k, 0) << 224);
+            }
+            return (values, 32);
+        }
     }
 
     /// @dev Where the block's elements already lie one behind the other, or are one and the same; 0 if they do not, or if not
@@ -313,82 +465,92 @@ library Operator {
         }
     }
 
-    /// @dev Evaluates the index map for every term.
-    function _gatherEach(Slot memory slot, Block memory span, Index.Point memory point)
+    /// @dev Block `number` of a sum or maximum, with a lane that it has; the cursor of the predicate.
+    function _readLaned(Header memory node, Index.Point memory point, uint256 number, uint256 laneNumber)
         private
         pure
-        returns (uint256 values)
+        returns (Block memory span, uint256 cursor)
     {
+        (span, cursor) = _readBlock(node, point, number);
+        if (span.kind == PRODUCT) revert OtherFold(span.kind);
+        if (laneNumber >= LANES) revert LaneBeyondEnd(laneNumber, LANES);
+    }
+
+    /// @dev Block `number` of a fold; the cursor of the predicate. `point` is set to the first term.
+    function _readBlock(Header memory node, Index.Point memory point, uint256 number)
+        private
+        pure
+        returns (Block memory span, uint256 cursor)
+    {
+        span = _span(node, number);
+        point.fold = span.start;
         unchecked {
-            values = _allocate(span.terms);
-            for (uint256 k = 0; k < span.terms; k++) {
-                if ((span.kept >> k) & 1 == 0) continue;
-                point.fold = span.start + k;
-                (uint256 index,) = Index.evaluate(slot.map, point);
-                _store(values + 32 * k, _word(slot, index) << 224);
-            }
+            cursor = node.cursor + 9;
         }
     }
 
-    /// @dev Reads elements at a stride, finding a page once for as long as they stay in it.
-    function _gatherRun(Slot memory slot, Block memory span) private pure returns (uint256 values) {
+    function _span(Header memory node, uint256 number) private pure returns (Block memory span) {
         unchecked {
-            values = _allocate(span.terms);
-            Tensors.Opened memory tensor = slot.tensor;
-            uint256 count = tensor.count;
-            uint256 index = slot.first;
-            uint256 stride = slot.stride;
-            uint256 page = type(uint256).max;
-            uint256 words;
-            uint256 kept = span.kept;
-            for (uint256 k = 0; k < span.terms; k++) {
-                if (kept & 1 != 0) {
-                    uint256 word = 0;
-                    if (index < count) {
-                        if (index >> 8 != page) {
-                            page = index >> 8;
-                            words = Tensors.pageAddress(tensor, page);
-                        }
-                        word = Tensors.wordAt(words, index);
-                    }
-                    _store(values + 32 * k, word << 224);
-                }
-                kept >>= 1;
-                index += stride;
-            }
-        }
-    }
-
-    /// @dev The span of block `number` of a fold over `extent` terms, every term kept.
-    function _span(uint256 extent, uint256 number) private pure returns (Block memory span) {
-        unchecked {
+            if (node.tag != FOLD) revert OtherKind(node.tag);
+            span.kind = Index.u8(node.cursor);
+            if (span.kind > MAX) revert UnknownFold(span.kind);
+            uint256 extent = Index.u64(node.cursor + 1);
             span.start = number * BLOCK_TERMS;
             if (span.start >= extent) revert BlockBeyondEnd(number, (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);
             uint256 rest = extent - span.start;
             span.terms = rest < BLOCK_TERMS ? rest : BLOCK_TERMS;
-            span.kept = type(uint256).max;
         }
     }
 
-    /// @dev Reads a predicate and clears the bits of the terms that it cuts; the cursor behind it.
-    function _readPredicate(uint256 cursor, Index.Point memory point, Block memory span)
+    /// @dev Reads a predicate, or what was kept of it; the cursor behind it.
+    function _readPredicate(
+        uint256 cursor,
+        Index.Point memory point,
+        Predicate memory predicate,
+        Kept[] calldata kept,
+        uint256 keptBytes
+    ) private pure returns (uint256) {
+        unchecked {
+            predicate.relation = Index.u8(cursor);
+            uint256 place = _find(kept, PREDICATE, keptBytes);
+            if (place == 0) return _readSides(cursor, point, predicate);
+            if (predicate.relation == 0) revert NoSuchOperand(PREDICATE);
+            predicate.isKept = true;
+            predicate.kept = _loadKeptFull(place);
+            return _skipPredicate(cursor);
+        }
+    }
+
+    /// @dev Reads a predicate of which nothing was kept.
+    function _readWholePredicate(uint256 cursor, Index.Point memory point)
+        private
+        pure
+        returns (Predicate memory predicate)
+    {
+        predicate.relation = Index.u8(cursor);
+        if (predicate.relation == 0) revert NoSuchOperand(PREDICATE);
+        _readSides(cursor, point, predicate);
+    }
+
+    function _readSides(uint256 cursor, Index.Point memory point, Predicate memory predicate)
         private
         pure
         returns (uint256)
     {
         unchecked {
-            uint256 relation = Index.u8(cursor++);
-            if (relation == 0) return cursor;
-            if (relation > 3) revert UnknownRelation(relation);
-            Slot memory left;
-            Slot memory right;
-            cursor = _readMap(left, cursor, point);
-            cursor = _readMap(right, cursor, point);
-            if (left.nested || right.nested) {
-                span.kept = _compare(relation, _side(left, span, point), _side(right, span, point), span.terms);
-            } else {
-                span.kept = _compareAffine(relation, left, right, span.terms);
-            }
+            cursor++;
+            if (predicate.relation == 0) return cursor;
+            if (predicate.relation > 3) revert UnknownRelation(predicate.relation);
+            cursor = _readMap(predicate.left, cursor, point);
+            return _readMap(predicate.right, cursor, point);
+        }
+    }
+
+    function _skipPredicate(uint256 cursor) private pure returns (uint256) {
+        unchecked {
+            if (Index.u8(cursor++) == 0) return cursor;
+            (cursor,,,) = Index.scan(cursor);
+            (cursor,,,) = Index.scan(cursor);
             return cursor;
         }
     }
@@ -405,7 +567,7 @@ library Operator {
             uint256 lStride = left.stride;
             uint256 rStride = right.stride;
             for (uint256 k = 0; k < terms; k++) {
-                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+                if (_related(relation, l & Index.MASK, r & Index.MASK)) kept |= 1 << k;
                 l += lStride;
                 r += rStride;
             }
@@ -416,9 +578,7 @@ library Operator {
     function _compare(uint256 relation, uint256 left, uint256 right, uint256 terms) private pure returns (uint256 kept) {
         unchecked {
             for (uint256 k = 0; k < terms; k++) {
-                uint256 l = _loadFull(left + 32 * k);
-                uint256 r = _loadFull(right + 32 * k);
-                if (relation == 1 ? l < r : relation == 2 ? l <= r : l == r) kept |= 1 << k;
+                if (_related(relation, _loadFull(left + 32 * k), _loadFull(right + 32 * k))) kept |= 1 << k;
             }
         }
     }
@@ -427,78 +587,110 @@ library Operator {
     function _side(Slot memory slot, Block memory span, Index.Point memory point) private pure returns (uint256 values) {
         unchecked {
             values = _allocate(span.terms);
-            (bool isRun, Slot memory element) = slot.nested ? _elementRun(slot, point) : (false, slot);
-            if (isRun) {
-                // A tensor's elements themselves, as in ids[k] = v: no evaluation for each term.
-                uint256 from = _gatherRun(element, span);
-                for (uint256 k = 0; k < span.terms; k++) _store(values + 32 * k, _load(from + 32 * k));
-                return values;
-            }
+            // A tensor's elements themselves, as in ids[k] = v: no evaluation for each term.
+            (bool isRun, Slot memory element) = slot.nested ? _elementRun(slot, point, span) : (false, slot);
             for (uint256 k = 0; k < span.terms; k++) {
                 point.fold = span.start + k;
-                _store(values + 32 * k, _index(slot, k, point));
+                _store(values + 32 * k, isRun ? _value(element, point, k, 0) : _index(slot, k, point));
             }
         }
     }
 
     /// @dev Whether a map is one element of a tensor at an affine index, and where.
-    function _elementRun(Slot memory slot, Index.Point memory point) private pure returns (bool, Slot memory element) {
+    function _elementRun(Slot memory slot, Index.Point memory point, Block memory span)
+        private
+        pure
+        returns (bool, Slot memory element)
+    {
         (bool single, uint256 node, uint256 inner) = Index.singleElement(slot.map);
         if (!single) return (false, element);
+        point.fold = span.start;
         _readMap(element, inner, point);
         if (element.nested) return (false, element);
         element.tensor = Tensors.find(point.outer, false, node);
         return (true, element);
     }
 
-    function _index(Slot memory slot, uint256 k, Index.Point memory point) private pure returns (uint256 index) {
-        unchecked {
-            if (!slot.nested) return slot.first + slot.stride * k;
-            (index,) = Index.evaluate(slot.map, point);
+    /// @dev Reads input `slot` alone, without anything kept.
+    function _readOne(uint256 cursor, Index.Point memory point, uint256 slot)
+        private
+        pure
+        returns (Program memory program)
+    {
+        Kept[] calldata none;
+        assembly ("memory-safe") {
+            none.offset := 0
+            none.length := 0
         }
+        if (slot >= Index.u8(cursor)) revert NoSuchOperand(slot);
+        return _readProgram(cursor, point, none, 0, slot);
     }
 
-    /// @dev The word that an input gives at an index.
-    function _word(Slot memory slot, uint256 index) private pure returns (uint256) {
-        return slot.kind == INDEX_VALUE ? index & 0xffffffff : Tensors.read(slot.tensor, index);
-    }
-
-    function _run(Program memory program) private pure returns (uint256) {
-        return Scalar.run(program.code, program.instructions, program.registers, program.inputs.length);
-    }
-
-    /// @dev Reads inputs and scalar program.
-    function _readProgram(uint256 cursor, Index.Point memory point) private pure returns (Program memory program) {
+    /// @dev Reads inputs and scalar program; only input `only`, if that is not EVERY. Inputs of which `keptBytes` were kept
+    /// are not opened.
+    function _readProgram(
+        uint256 cursor,
+        Index.Point memory point,
+        Kept[] calldata kept,
+        uint256 keptBytes,
+        uint256 only
+    ) private pure returns (Program memory program) {
         unchecked {
             uint256 count = Index.u8(cursor++);
             program.inputs = new Slot[](count);
             for (uint256 i = 0; i < count; i++) {
                 Slot memory slot = program.inputs[i];
-                uint256 kind = Index.u8(cursor++);
-                if (kind > INDEX_VALUE) revert UnknownInput(kind);
-                slot.kind = kind;
-                if (kind != INDEX_VALUE) {
-                    bool inBody = kind == BODY_ELEMENT;
-                    slot.tensor = Tensors.find(inBody ? point.body : point.outer, inBody, Index.u32(cursor));
-                    cursor += 4;
-                }
-                cursor = _readMap(slot, cursor, point);
+                if (only == EVERY || only == i) slot.kept = _find(kept, i, keptBytes);
+                bool isRead = (only == EVERY || only == i) && slot.kept == 0;
+                cursor = _readInput(slot, cursor, point, isRead);
             }
             uint256 instructions = Index.u8(cursor);
-            if (count + instructions > Scalar.MAX_REGISTERS) {
-                revert TooManyRegisters(count, instructions, Scalar.MAX_REGISTERS);
-            }
             program.instructions = instructions;
             program.code = cursor + 1;
             program.registers = _allocate(count + instructions);
         }
     }
 
+    /// @dev Reads an input, or passes over it; the cursor behind it.
+    function _readInput(Slot memory slot, uint256 cursor, Index.Point memory point, bool isRead)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 kind = Index.u8(cursor++);
+            slot.kind = kind;
+            if (kind != INDEX_VALUE) {
+                bool inBody = kind == BODY_ELEMENT;
+                if (isRead) slot.tensor = Tensors.find(inBody ? point.body : point.outer, inBody, Index.u32(cursor));
+                cursor += 4;
+            }
+            if (isRead) return _readMap(slot, cursor, point);
+            (cursor,,,) = Index.scan(cursor);
+            return cursor;
+        }
+    }
+
     /// @dev Fills a slot's map; the cursor behind it.
     function _readMap(Slot memory slot, uint256 cursor, Index.Point memory point) private pure returns (uint256 next) {
         slot.map = cursor;
-        (next, slot.stride, slot.nested) = Index.scan(cursor);
+        (next, slot.stride, slot.nested,) = Index.scan(cursor);
         if (!slot.nested) (slot.first,) = Index.evaluate(cursor, point);
+    }
+
+    /// @dev Where in calldata the words kept under `slot` begin, `length` bytes; 0 if none were.
+    function _find(Kept[] calldata kept, uint256 slot, uint256 length) private pure returns (uint256 place) {
+        unchecked {
+            for (uint256 i = 0; i < kept.length; i++) {
+                if (kept[i].slot != slot) continue;
+                bytes32[] calldata words = kept[i].words;
+                if (32 * words.length != length) revert WrongKept(slot, words.length);
+                assembly ("memory-safe") {
+                    place := words.offset
+                }
+                return place;
+            }
+        }
     }
 
     /// @dev Memory for `words` words, not cleared.
@@ -522,20 +714,45 @@ library Operator {
         }
     }
 
+    /// @dev The 4-byte word at a calldata position.
+    function _loadKept(uint256 start) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := shr(224, calldataload(start))
+        }
+    }
+
+    function _loadKeptFull(uint256 start) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(start)
+        }
+    }
+
     function _store(uint256 start, uint256 word) private pure {
         assembly ("memory-safe") {
             mstore(start, word)
         }
     }
 
-    /// @dev The cursor behind inputs and scalar program.
-    function _skipProgram(uint256 cursor) private pure returns (uint256) {
+    /// @dev The cursor behind inputs and scalar program, whose maps, and those of which `counts` says, are within their limits.
+    function _skipProgram(uint256 cursor, uint256 counts) private pure returns (uint256) {
         unchecked {
-            uint256 count = Index.u8(cursor++);
-            for (; count > 0; count--) {
-                (cursor,,) = Index.scan(Index.u8(cursor) == INDEX_VALUE ? cursor + 1 : cursor + 5);
+            uint256 inputs = Index.u8(cursor++);
+            if (inputs > MAX_INPUTS) revert TooManyRegisters(inputs, 0, MAX_INPUTS);
+            for (uint256 i = 0; i < inputs; i++) {
+                uint256 kind = Index.u8(cursor);
+                if (kind > INDEX_VALUE) revert UnknownInput(kind);
+                uint256 more;
+                (cursor,,, more) = Index.scan(kind == INDEX_VALUE ? cursor + 1 : cursor + 5);
+                counts += more;
             }
-            return cursor + 1 + 8 * Index.u8(cursor);
+            uint256 atoms = counts & 0xffffffff;
+            uint256 elements = counts / Index.ONE_ELEMENT;
+            if (atoms > MAX_ATOMS || elements > MAX_ELEMENTS) revert TooManyAtoms(atoms, elements);
+            uint256 instructions = Index.u8(cursor);
+            if (inputs + instructions > Scalar.MAX_REGISTERS) {
+                revert TooManyRegisters(inputs, instructions, Scalar.MAX_REGISTERS);
+            }
+            return cursor + 1 + 8 * instructions;
         }
     }
 }

@@ -1,114 +1,133 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {ClaimRoots, IReferee, JudgeKind, Kept, Structure} from "./interfaces/IReferee.sol";
 import {Index} from "./Index.sol";
 import {Merkle} from "./Merkle.sol";
+import {Nodes} from "./Nodes.sol";
 import {Operator} from "./Operator.sol";
-import {TensorOpening, Tensors} from "./Tensors.sol";
+import {Position, Question} from "./Position.sol";
+import {Reader} from "./Reader.sol";
+import {Tensors} from "./Tensors.sol";
 
-/// @notice Which piece of arithmetic is redone, and the roots that both sides agree on.
-struct Place {
-    /// Root of the list of the program's nodes.
-    bytes32 nodes;
-    /// Root of the list of the step's node outputs. Those before `node` are agreed on.
-    bytes32 trace;
-    /// For a composite: root of the list of its body's outputs for `row`. Those before `bodyNode` are agreed on.
-    bytes32 rowTrace;
-    /// Nodes of the program.
-    uint64 nodeCount;
-    /// The step's number, from 0.
-    uint64 step;
-    /// The node.
-    uint32 node;
-    /// For a composite: the node of its body.
-    uint32 bodyNode;
-    /// For a composite: the row.
-    uint64 row;
-    /// The element, flat in the output of the node, or of the body's node.
-    uint64 element;
-    /// For a fold: which block of 256 terms.
-    uint64 blockNumber;
-    /// For a fold: the running total before the block; not looked at for block 0.
-    uint32 total;
-}
-
-/// @notice What is opened so that the piece can be redone.
-struct Witness {
-    /// The node's canonical bytes.
-    bytes node;
-    /// Its siblings in the list of nodes.
-    bytes32[] nodeSiblings;
-    /// Tensors read, of the step's trace, rising by node.
-    TensorOpening[] outer;
-    /// Their siblings in the trace.
-    bytes32[] outerSiblings;
-    /// Tensors read, of the composite row's trace, rising by node.
-    TensorOpening[] body;
-    /// Their siblings in the row's trace.
-    bytes32[] bodySiblings;
-}
-
-/// @title The referee: redoes one element of a map or one block of a fold, bit for bit
+/// @title The referee: redoes one element of a map, one block of a product, one lane of a sum or maximum, bit for bit
 /// @notice The answer depends on the place alone. A witness that does not lead to its roots is refused; it cannot change
-/// the answer, because all that is read is either in the place or opened against a root of it.
-contract Step {
-    /// @notice The node's bytes do not end where its fields do.
-    error BadNodeLength(uint256 given, uint256 read);
-    /// @notice A state or table is copied, not computed; its leaf is another kind.
-    error NothingToCompute(uint256 tag);
-    /// @notice The composite has `count` nodes in its body.
-    error BodyNodeBeyondEnd(uint256 bodyNode, uint256 count);
-    /// @notice The composite has `rows` rows.
-    error RowBeyondEnd(uint256 row, uint256 rows);
+/// the answer, because all that is read is either in the place or opened against a root of it. What needs no arithmetic is
+/// answered by `Ledger`, which is asked in its turn.
+contract Step is IReferee {
+    /// @notice Nothing of this leaf can be kept.
+    error NothingToKeep(JudgeKind kind);
+    /// @notice These are not the lanes that were shown.
+    error OtherLanes(bytes32 found, bytes32 expected);
 
-    /// @notice The element of a map, or the total after the block of a fold.
-    /// @return word Its bits, a NaN as 0x7fc00000.
-    function redo(Place calldata place, Witness calldata witness) external view returns (uint32 word) {
-        Operator.Header memory node = _openNode(place, witness);
-        Index.Point memory point;
-        point.step = place.step;
-        point.outer = Tensors.open(place.trace, place.nodeCount, witness.outer, witness.outerSiblings);
-        if (node.tag == Operator.COMPOSITE) {
-            uint256 count = _checkComposite(node, place);
-            point.row = place.row;
-            point.body = Tensors.open(place.rowTrace, count, witness.body, witness.bodySiblings);
-            node = Operator.header(Operator.bodyNode(node.cursor, place.bodyNode));
-        }
-        point.coords = Operator.coordinates(node.shape, place.element);
-        if (node.tag == Operator.FOLD) {
-            return uint32(Operator.foldBlock(node, point, place.blockNumber, place.total));
-        }
-        if (node.tag != Operator.MAP) revert NothingToCompute(node.tag);
-        if (place.blockNumber != 0) revert Operator.BlockBeyondEnd(place.blockNumber, 1);
-        return uint32(Operator.mapElement(node, point));
+    /// @notice Answers what needs no arithmetic.
+    IReferee public immutable ledger;
+
+    constructor(IReferee ledger_) {
+        ledger = ledger_;
     }
 
-    /// @dev Opens the node's bytes and walks over them, so that no cursor leaves them afterwards.
-    function _openNode(Place calldata place, Witness calldata witness) private view returns (Operator.Header memory) {
-        uint256 length = witness.node.length;
-        // Room for the tag before the bytes and for a whole word read at their end.
-        bytes memory copy = bytes.concat(witness.node, bytes32(0));
-        uint256 cursor;
+    /// @inheritdoc IReferee
+    function truth(
+        Question calldata question,
+        Position calldata position,
+        ClaimRoots calldata,
+        JudgeKind kind,
+        bytes calldata witness,
+        Kept[] calldata kept
+    ) external view returns (bool, bytes32) {
+        if (kind < JudgeKind.Map || kind > JudgeKind.LaneFold) _forward();
+        Reader.Cursor memory cursor = Reader.open(witness);
+        if (kind == JudgeKind.LaneFold) return (false, _laneFold(question, position, cursor));
+        (Operator.Header memory node, Index.Point memory point) = _piece(question, position, cursor);
+        uint256 word;
+        if (kind == JudgeKind.Map) {
+            word = Operator.mapElement(node, point, kept);
+        } else if (kind == JudgeKind.Block) {
+            word = Operator.productBlock(node, point, position.blockNumber, position.total, kept);
+        } else {
+            word = Operator.lane(node, point, position.blockNumber, position.lane, kept);
+        }
+        return (false, bytes32(word));
+    }
+
+    /// @inheritdoc IReferee
+    function operand(
+        Question calldata question,
+        Position calldata position,
+        ClaimRoots calldata,
+        JudgeKind kind,
+        uint8 slot,
+        bytes calldata witness
+    ) external view returns (bytes32[] memory) {
+        (Operator.Header memory node, Index.Point memory point) =
+            _piece(question, position, Reader.open(witness));
+        if (kind == JudgeKind.Map) return Operator.mapOperand(node, point, slot);
+        if (kind == JudgeKind.Block) return Operator.blockOperand(node, point, position.blockNumber, slot);
+        if (kind != JudgeKind.Lane) revert NothingToKeep(kind);
+        return Operator.laneOperand(node, point, position.blockNumber, position.lane, slot);
+    }
+
+    /// @inheritdoc IReferee
+    function structure(Question calldata, Position calldata, bytes calldata) external view returns (Structure memory) {
+        _forward();
+    }
+
+    /// @dev Opens node and tensors: the node at the place, and where it is evaluated.
+    function _piece(Question calldata question, Position calldata position, Reader.Cursor memory cursor)
+        private
+        view
+        returns (Operator.Header memory node, Index.Point memory point)
+    {
+        bool isB = Reader.side(cursor);
+        node = Nodes.header(question, position, cursor);
+        unchecked {
+            // Both are below 2^64 by their types.
+            point.step = uint256(question.firstStep) + position.step;
+        }
+        bytes32 trace = isB ? position.traceB : position.traceA;
+        point.outer = Tensors.open(cursor, trace, question.nodeCount, position.node);
+        uint256 element = position.element;
+        uint256 count;
+        if (Nodes.isInRow(position)) {
+            // skipNode refuses a row length of 0.
+            point.row = element / Index.u64(node.cursor);
+            (node, count) = Nodes.inBody(node, position);
+            element = position.bodyElement;
+        }
+        // Outside a row no node of a body is before the place.
+        point.body = Tensors.open(cursor, isB ? position.rowB : position.rowA, count, count == 0 ? 0 : position.bodyNode);
+        Reader.finish(cursor);
+        point.coords = Operator.coordinates(node.shape, element);
+    }
+
+    /// @dev The total after a block from that before it and the lanes, 16 words of 4 bytes.
+    function _laneFold(Question calldata question, Position calldata position, Reader.Cursor memory cursor)
+        private
+        view
+        returns (bytes32)
+    {
+        Operator.Header memory node = Nodes.header(question, position, cursor);
+        if (Nodes.isInRow(position)) (node,) = Nodes.inBody(node, position);
+        bytes calldata shown = Reader.raw(cursor, 4 * Operator.LANES);
+        Reader.finish(cursor);
+        uint256[16] memory lanes;
+        for (uint256 i = 0; i < Operator.LANES; i++) lanes[i] = uint32(bytes4(shown[4 * i:]));
+        bytes32 found = Merkle.ofBytes(abi.encodePacked(uint8(Merkle.TAG_POSITION), lanes));
+        if (found != position.lanes) revert OtherLanes(found, position.lanes);
+        return bytes32(Operator.foldLanes(node, position.blockNumber, position.total, lanes));
+    }
+
+    /// @dev Asks the ledger the same question, and gives its answer or its refusal.
+    function _forward() private view {
+        address to = address(ledger);
         assembly ("memory-safe") {
-            cursor := add(copy, 32)
+            let free := mload(0x40)
+            calldatacopy(free, 0, calldatasize())
+            let done := staticcall(gas(), to, free, calldatasize(), 0, 0)
+            returndatacopy(free, 0, returndatasize())
+            if done { return(free, returndatasize()) }
+            revert(free, returndatasize())
         }
-        uint256[] memory indices = new uint256[](1);
-        bytes32[] memory leaves = new bytes32[](1);
-        indices[0] = place.node;
-        leaves[0] = Merkle.tagged(Merkle.TAG_NODE, cursor, length);
-        Merkle.check(place.nodes, place.nodeCount, indices, leaves, witness.nodeSiblings);
-        uint256 end = Operator.skipNode(cursor, false);
-        if (end != cursor + length) revert BadNodeLength(length, end - cursor);
-        return Operator.header(cursor);
-    }
-
-    /// @dev Refuses a row or body node that the composite does not have; the number of nodes in its body.
-    function _checkComposite(Operator.Header memory node, Place calldata place) private pure returns (uint256 count) {
-        uint256 elements = 1;
-        for (uint256 d = 0; d < node.shape.length; d++) elements *= node.shape[d];
-        uint256 rows = elements / Index.u64(node.cursor);
-        if (place.row >= rows) revert RowBeyondEnd(place.row, rows);
-        count = Index.u32(node.cursor + 8);
-        if (place.bodyNode >= count) revert BodyNodeBeyondEnd(place.bodyNode, count);
     }
 }

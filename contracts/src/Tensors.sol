@@ -2,24 +2,11 @@
 pragma solidity 0.8.37;
 
 import {Merkle} from "./Merkle.sol";
-
-/// @notice Pages of one tensor that a leaf reads, with what leads to the tensor's root.
-struct TensorOpening {
-    /// Position of the node whose output it is: in the program, or in the composite's body.
-    uint32 node;
-    /// 0 for f32, 1 for u32.
-    uint8 dtype;
-    /// Elements of the whole tensor.
-    uint64 count;
-    /// Which pages, rising.
-    uint64[] pages;
-    /// Their words, little-endian as they are hashed, one page after the other.
-    bytes words;
-    /// The siblings of the pages, by level and then by index.
-    bytes32[] siblings;
-}
+import {Reader} from "./Reader.sol";
 
 /// @title Opened tensors: reading an element of a committed tensor
+/// @dev In a witness: tensors (node u32, dtype u8, element count u64, pages u64 each, words 4 bytes each as they are hashed,
+/// siblings of the pages), rising by node, then the siblings of their roots.
 library Tensors {
     /// @notice The pages named have `expected` bytes of words.
     error WrongPageBytes(uint256 node, uint256 given, uint256 expected);
@@ -27,9 +14,19 @@ library Tensors {
     error PageNotOpened(uint256 node, uint256 page);
     /// @notice The leaf reads a tensor that the witness does not open.
     error TensorNotOpened(bool inBody, uint256 node);
+    /// @notice At most `limit` of what is counted are opened at once.
+    error TooManyOpened(uint256 count, uint256 limit);
+    /// @notice Floats are 0, integers 1.
+    error UnknownDtype(uint256 dtype);
+    /// @notice Only outputs of nodes before node `limit` are agreed on.
+    error NotEarlier(uint256 node, uint256 limit);
 
     uint256 internal constant PAGE_WORDS = 256;
     uint256 internal constant PAGE_BYTES = 1024;
+    /// A leaf reads at most 8 inputs and 8 elements in its index maps.
+    uint256 internal constant TENSOR_LIMIT = 16;
+    /// Each of those reads is on at most two pages.
+    uint256 internal constant PAGE_LIMIT = 32;
 
     /// @dev An opened tensor in memory, its words big-endian.
     struct Opened {
@@ -39,31 +36,39 @@ library Tensors {
         uint256 words;
     }
 
-    /// @dev Opens tensors against the list of all nodes' output roots (a trace root, or a composite row's trace root). No
-    /// opening is asked for when no tensor is given.
-    function open(
-        bytes32 trace,
-        uint256 nodeCount,
-        TensorOpening[] calldata openings,
-        bytes32[] calldata siblings
-    ) internal view returns (Opened[] memory opened) {
-        opened = new Opened[](openings.length);
-        if (openings.length == 0) return opened;
-        uint256[] memory indices = new uint256[](openings.length);
-        bytes32[] memory roots = new bytes32[](openings.length);
-        for (uint256 i = 0; i < openings.length; i++) {
-            indices[i] = openings[i].node;
-            (opened[i], roots[i]) = _open(openings[i]);
+    /// @dev Reads tensors from a witness and opens them against the list of `nodeCount` output roots (a trace, or a composite's
+    /// row), nodes before `earlier` only. No opening is asked for when no tensor is given.
+    function open(Reader.Cursor memory cursor, bytes32 trace, uint256 nodeCount, uint256 earlier)
+        internal
+        view
+        returns (Opened[] memory opened)
+    {
+        uint256 count = Reader.u32(cursor);
+        if (count > TENSOR_LIMIT) revert TooManyOpened(count, TENSOR_LIMIT);
+        opened = new Opened[](count);
+        uint256[] memory indices = new uint256[](count);
+        bytes32[] memory roots = new bytes32[](count);
+        for (uint256 i = 0; i < count; i++) {
+            roots[i] = _open(cursor, opened[i]);
+            indices[i] = opened[i].node;
+            if (indices[i] >= earlier) revert NotEarlier(indices[i], earlier);
         }
-        Merkle.check(trace, nodeCount, indices, roots, siblings);
+        bytes32[] calldata siblings = Reader.siblings(cursor);
+        if (count != 0) {
+            Merkle.check(trace, nodeCount, indices, roots, siblings);
+        } else if (siblings.length != 0) {
+            revert Merkle.WrongSiblingCount(siblings.length, 0);
+        }
     }
 
     /// @dev The opened output of `node`.
     function find(Opened[] memory opened, bool inBody, uint256 node) internal pure returns (Opened memory) {
-        for (uint256 i = 0; i < opened.length; i++) {
-            if (opened[i].node == node) return opened[i];
+        unchecked {
+            for (uint256 i = 0; i < opened.length; i++) {
+                if (opened[i].node == node) return opened[i];
+            }
+            revert TensorNotOpened(inBody, node);
         }
-        revert TensorNotOpened(inBody, node);
     }
 
     /// @dev The word of element `index`; 0 at or beyond the end of the tensor.
@@ -97,41 +102,62 @@ library Tensors {
         }
     }
 
-    function _open(TensorOpening calldata opening) private view returns (Opened memory tensor, bytes32 root) {
-        uint256 count = opening.count;
-        uint256 pageCount = opening.pages.length;
-        tensor.node = opening.node;
-        tensor.count = count;
-        tensor.pages = new uint256[](pageCount);
-        uint256[] memory indices = new uint256[](pageCount);
-        bytes32[] memory digests = new bytes32[](pageCount);
-        uint256 words = _copy(opening.words);
-        tensor.words = words;
-        uint256 end = words;
-        for (uint256 i = 0; i < pageCount; i++) {
-            uint256 page = opening.pages[i];
-            tensor.pages[i] = page;
-            indices[i] = page;
-            uint256 length = _pageBytes(count, page);
-            if (end + length > words + opening.words.length) {
-                revert WrongPageBytes(opening.node, opening.words.length, end + length - words);
+    /// @dev Reads one tensor from a witness; its root.
+    function _open(Reader.Cursor memory cursor, Opened memory tensor) private view returns (bytes32) {
+        unchecked {
+            tensor.node = Reader.u32(cursor);
+            uint256 dtype = Reader.u8(cursor);
+            if (dtype > 1) revert UnknownDtype(dtype);
+            uint256 count = Reader.u64(cursor);
+            tensor.count = count;
+            (uint256[] memory indices, bytes32[] memory digests) = _openPages(cursor, tensor);
+            // The count is below 2^64: no sum wraps.
+            uint256 pages = (count + PAGE_WORDS - 1) / PAGE_WORDS;
+            return Merkle.tensorRoot(dtype, count, Merkle.topOf(pages, indices, digests, Reader.siblings(cursor)));
+        }
+    }
+
+    /// @dev Reads pages and their words; a tree's leaves. The words are turned big-endian.
+    function _openPages(Reader.Cursor memory cursor, Opened memory tensor)
+        private
+        view
+        returns (uint256[] memory indices, bytes32[] memory digests)
+    {
+        unchecked {
+            uint256 pageCount = Reader.u32(cursor);
+            if (pageCount > PAGE_LIMIT) revert TooManyOpened(pageCount, PAGE_LIMIT);
+            tensor.pages = new uint256[](pageCount);
+            indices = new uint256[](pageCount);
+            digests = new bytes32[](pageCount);
+            for (uint256 i = 0; i < pageCount; i++) {
+                uint256 page = Reader.u64(cursor);
+                tensor.pages[i] = page;
+                indices[i] = page;
             }
-            digests[i] = Merkle.tagged(Merkle.TAG_PAGE, end, length);
-            end += length;
+            bytes calldata given = Reader.raw(cursor, 4 * Reader.u32(cursor));
+            uint256 words = _copy(given);
+            tensor.words = words;
+            uint256 end = words;
+            for (uint256 i = 0; i < pageCount; i++) {
+                uint256 length = _pageBytes(tensor.count, indices[i]);
+                if (end + length > words + given.length) {
+                    revert WrongPageBytes(tensor.node, given.length, end + length - words);
+                }
+                digests[i] = Merkle.tagged(Merkle.TAG_PAGE, end, length);
+                end += length;
+            }
+            if (end != words + given.length) revert WrongPageBytes(tensor.node, given.length, end - words);
+            _swap(words, end);
         }
-        if (end != words + opening.words.length) {
-            revert WrongPageBytes(opening.node, opening.words.length, end - words);
-        }
-        _swap(words, end);
-        bytes32 top = Merkle.topOf((count + PAGE_WORDS - 1) / PAGE_WORDS, indices, digests, opening.siblings);
-        root = Merkle.tensorRoot(opening.dtype, count, top);
     }
 
     /// @dev Bytes of a page; 0 beyond the end, which the tree refuses.
     function _pageBytes(uint256 count, uint256 page) private pure returns (uint256) {
-        uint256 start = page * PAGE_WORDS;
-        if (start >= count) return 0;
-        return count - start < PAGE_WORDS ? 4 * (count - start) : PAGE_BYTES;
+        unchecked {
+            uint256 start = page * PAGE_WORDS;
+            if (start >= count) return 0;
+            return count - start < PAGE_WORDS ? 4 * (count - start) : PAGE_BYTES;
+        }
     }
 
     /// @dev Copies bytes to memory with a free word before and after them; their address.

@@ -1,37 +1,55 @@
 //! What a leaf costs the contract, by a table: every estimate and limit is here and nowhere else.
 //!
-//! The rows were fitted, rounded up, to the leaves that the referee's gas test measures (contracts/snapshots/gas.json: tensors of
-//! 2^28 elements, 8,192 nodes); a test holds the table to that snapshot. One transaction holds one leaf.
+//! A leaf is one transaction; before it operands may be kept, each in a transaction of its own (docs/spec/dispute.md §5). A transaction costs what it
+//! executes, or what its calldata costs at least (EIP-7623), whichever is more. The rows were fitted, rounded up, to the leaves that the
+//! referee's gas test measures (contracts/snapshots/gas.json: tensors of 2^28 elements, 8,192 nodes); a test holds the table to that snapshot.
 
 use crate::index::Atom;
-use crate::limits::BLOCK;
-use crate::node::{Fold, FoldKind, Input, Kind, Node, Predicate};
+use crate::limits::{BLOCK, PAGE};
+use crate::node::{Fold, FoldKind, Input, Kind, Node};
 use samebit_num::{Code, Op};
 use std::collections::BTreeSet;
 
-/// The most gas of a block whose terms are bare elements, with a predicate that is affine in the fold index.
+/// The most gas of a transaction about a block of a product or a lane of a sum or maximum.
 pub const BLOCK_GAS_LIMIT: u64 = 600_000;
-/// The most gas of a block of which each term needs a scalar program or an evaluation of the predicate's maps.
-pub const PROGRAM_BLOCK_GAS_LIMIT: u64 = 1_500_000;
-/// The most gas of an element of a map that reads one float tensor.
-pub const ONE_TENSOR_MAP_GAS_LIMIT: u64 = 250_000;
-/// The most gas of an element of any other map.
-pub const MAP_GAS_LIMIT: u64 = 500_000;
+/// The most gas of a transaction about an element of a map.
+pub const MAP_GAS_LIMIT: u64 = 250_000;
+/// The slot under which a fold's predicate is kept; an input's slot is its number.
+pub const PREDICATE_SLOT: u8 = 255;
 
-/// Calling the contract and opening the node.
-const LEAF: u64 = 68_000;
-/// Opening a tensor and one of its pages.
-const TENSOR: u64 = 76_000;
-/// Opening one more page of a tensor.
-const PAGE: u64 = 24_000;
-/// Finding an integer for an index map, besides its page.
-const ELEMENT: u64 = 10_000;
+/// Every transaction.
+const TRANSACTION: u64 = 21_000;
+/// A byte of calldata: what it costs at least, and besides execution.
+const FLOOR_BYTE: u64 = 40;
+const BYTE: u64 = 16;
+/// Question, position and the node's siblings; zero bytes count a quarter.
+const LEAF_BYTES: u64 = 1_400;
+/// A tensor: one page, its siblings and those of the tensor's root.
+const TENSOR_BYTES: u64 = 2_170;
+/// One more page next to another, and one somewhere else.
+const NEXT_PAGE_BYTES: u64 = 1_120;
+const FAR_PAGE_BYTES: u64 = 1_700;
+/// An operand that was kept.
+const KEPT_BYTES: u64 = 90;
+
+/// Reading question, position and node.
+const LEAF: u64 = 30_000;
+/// Walking over a byte of the node, or hashing it.
+const NODE_BYTE: u64 = 20;
+/// Opening a tensor, or one more of its pages.
+const TENSOR: u64 = 24_000;
+const NEXT_PAGE: u64 = 6_000;
 /// Evaluating one atom of an index map.
-const ATOM: u64 = 500;
+const ATOM: u64 = 600;
+/// An input of a term: finding its element.
+const INPUT: u64 = 900;
 /// One term of a product.
 const PRODUCT_TERM: u64 = 1_150;
 /// Adding or comparing one term.
-const SUM_TERM: u64 = 1_000;
+const SUM_TERM: u64 = 1_200;
+
+/// Terms of a lane in a block.
+const LANE_TERMS: u64 = BLOCK / 16;
 
 /// One instruction, dispatch included.
 const fn instruction(op: Op) -> u64 {
@@ -42,55 +60,143 @@ const fn instruction(op: Op) -> u64 {
     }
 }
 
-/// The most gas that a leaf of the node may cost.
+/// The most gas that a transaction about the node may cost.
 pub fn limit(node: &Node) -> u64 {
-    match &node.kind {
-        Kind::Fold(fold) if !fold.code.instrs().is_empty() || evaluates_terms(fold.predicate.as_ref()) => {
-            PROGRAM_BLOCK_GAS_LIMIT
+    if matches!(node.kind, Kind::Fold(_)) { BLOCK_GAS_LIMIT } else { MAP_GAS_LIMIT }
+}
+
+/// About how much gas the dearest transaction costs that recomputing an element of a map, a block of a product or a lane of a sum or maximum takes; 0
+/// for other nodes. `node_bytes` are those of the program's node, the composite's for a node of a body.
+pub fn leaf(node: &Node, node_bytes: u64) -> u64 {
+    if !matches!(node.kind, Kind::Map { .. } | Kind::Fold(_)) {
+        return 0;
+    }
+    let slots = kept(node, node_bytes);
+    let keeps = slots.iter().map(|slot| keep(node, *slot, node_bytes));
+    keeps.chain([last(node, &slots, node_bytes)]).max().unwrap_or(0)
+}
+
+/// The operands to be kept before the leaf, so that its transaction is within its limit: inputs by number, then [`PREDICATE_SLOT`]; those that open
+/// most first.
+pub fn kept(node: &Node, node_bytes: u64) -> Vec<u8> {
+    let mut slots = Vec::new();
+    let mut candidates = candidates(node);
+    candidates.sort_by_key(|slot| std::cmp::Reverse(keep(node, *slot, node_bytes)));
+    for slot in candidates {
+        if last(node, &slots, node_bytes) <= limit(node) {
+            break;
         }
-        Kind::Fold(_) => BLOCK_GAS_LIMIT,
-        Kind::Map { inputs, .. } if opened(inputs).tensors.len() <= 1 => ONE_TENSOR_MAP_GAS_LIMIT,
-        _ => MAP_GAS_LIMIT,
+        slots.push(slot);
+    }
+    slots.sort_unstable();
+    slots
+}
+
+/// Operands that can be kept: what opens a tensor, and predicates of products that are evaluated term by term.
+fn candidates(node: &Node) -> Vec<u8> {
+    let (inputs, fold) = match &node.kind {
+        Kind::Map { inputs, .. } => (&inputs[..], None),
+        Kind::Fold(fold) if fold.kind == FoldKind::Product => (&[][..], Some(fold)),
+        Kind::Fold(fold) => (&fold.inputs[..], Some(fold)),
+        _ => return Vec::new(),
+    };
+    let opens = |input: &Input| !opened(std::iter::once(input)).places.is_empty();
+    let slots = (0u8..).zip(inputs).filter(|(_, input)| opens(input)).map(|(slot, _)| slot);
+    let predicate = fold.is_some_and(|fold| fold.predicate.is_some()).then_some(PREDICATE_SLOT);
+    slots.chain(predicate).collect()
+}
+
+/// Calldata and execution of a transaction.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    bytes: u64,
+    execution: u64,
+}
+
+impl Cost {
+    fn gas(self) -> u64 {
+        TRANSACTION + (FLOOR_BYTE * self.bytes).max(BYTE * self.bytes + self.execution)
     }
 }
 
-/// About how much gas recomputing an element of a map, or a block of a fold, costs; 0 for other nodes.
-pub fn leaf(node: &Node) -> u64 {
+/// The transaction of the leaf itself, these operands being kept.
+fn last(node: &Node, kept: &[u8], node_bytes: u64) -> u64 {
+    let not_kept = |slot: &u8| !kept.contains(slot);
+    let count = kept.len() as u64;
     match &node.kind {
         Kind::Map { inputs, code } => {
-            LEAF + opened(inputs).gas() + ATOM * atoms(inputs.iter().map(Input::index)) + instructions(code)
+            let read = (0u8..).zip(inputs).filter(|(slot, _)| not_kept(slot)).map(|(_, input)| input);
+            let execution = (INPUT * inputs.len() as u64) + instructions(code);
+            cost(read, node_bytes, 1, count, execution)
         }
-        Kind::Fold(fold) => block(fold),
+        Kind::Fold(fold) => {
+            let values = sides(fold, not_kept(&PREDICATE_SLOT));
+            let inputs = (0u8..).zip(&fold.inputs).filter(|(slot, _)| not_kept(slot)).map(|(_, input)| input);
+            let terms = fold.extent.min(BLOCK);
+            let is_product = fold.kind == FoldKind::Product;
+            let (terms, term) = match is_product {
+                true => (terms, PRODUCT_TERM),
+                false => (
+                    terms.min(LANE_TERMS),
+                    SUM_TERM + INPUT * fold.inputs.len() as u64 + instructions(&fold.code),
+                ),
+            };
+            cost(
+                inputs.chain(&values),
+                node_bytes,
+                if values.is_empty() { 0 } else { terms },
+                count,
+                term * terms,
+            )
+        }
         _ => 0,
     }
 }
 
-fn block(fold: &Fold) -> u64 {
-    let terms = fold.extent.min(BLOCK);
-    let term = match fold.kind {
-        FoldKind::Product => PRODUCT_TERM,
-        FoldKind::Sum | FoldKind::Max => SUM_TERM + instructions(&fold.code),
-    };
-    let sides = fold.predicate.iter().flat_map(|predicate| [&predicate.left, &predicate.right]);
-    let values = sides.clone().map(|side| Input::Value(side.clone()));
-    let inputs: Vec<Input> = fold.inputs.iter().cloned().chain(values).collect();
-    let each = if evaluates_terms(fold.predicate.as_ref()) {
-        ATOM * atoms(sides.filter(|side| moves(side)))
-    } else {
-        0
-    };
-    LEAF + opened(&inputs).gas() + ATOM * atoms(inputs.iter().map(Input::index)) + (term + each) * terms
+/// The transaction that keeps one operand.
+fn keep(node: &Node, slot: u8, node_bytes: u64) -> u64 {
+    match &node.kind {
+        Kind::Map { inputs, .. } => cost(inputs.get(usize::from(slot)).into_iter(), node_bytes, 1, 0, INPUT),
+        Kind::Fold(fold) if slot == PREDICATE_SLOT => {
+            let terms = if fold.kind == FoldKind::Product { BLOCK } else { LANE_TERMS };
+            cost(sides(fold, true).iter(), node_bytes, fold.extent.min(terms), 0, 0)
+        }
+        Kind::Fold(fold) => cost(
+            fold.inputs.get(usize::from(slot)).into_iter(),
+            node_bytes,
+            LANE_TERMS,
+            0,
+            INPUT * LANE_TERMS,
+        ),
+        _ => 0,
+    }
 }
 
-/// Whether the contract must evaluate a side of the predicate for every term: the fold index is inside an atom.
-fn evaluates_terms(predicate: Option<&Predicate>) -> bool {
-    let hides = |index: &crate::Index| {
-        index.terms.iter().any(|(_, atom)| match atom {
-            Atom::Div(_, inner) | Atom::Mod(_, inner) | Atom::Element(_, inner) => moves(inner),
-            Atom::Coord(_) | Atom::Fold | Atom::Row | Atom::Step => false,
-        })
-    };
-    predicate.is_some_and(|predicate| hides(&predicate.left) || hides(&predicate.right))
+/// The sides of a fold's predicate, as inputs.
+fn sides(fold: &Fold, is_read: bool) -> Vec<Input> {
+    let predicate = fold.predicate.as_ref().filter(|_| is_read);
+    let sides = predicate.into_iter().flat_map(|predicate| [&predicate.left, &predicate.right]);
+    sides.map(|side| Input::Value(side.clone())).collect()
+}
+
+/// A transaction that opens what `inputs` read; maps that hide the fold index, and those of predicates, are evaluated `terms` times.
+fn cost<'a>(
+    inputs: impl Iterator<Item = &'a Input> + Clone,
+    node_bytes: u64,
+    terms: u64,
+    kept: u64,
+    execution: u64,
+) -> u64 {
+    let evaluations = |input: &Input| if input.index().hides_fold() { terms.max(1) } else { 1 };
+    let atoms: u64 = inputs.clone().map(|input| ATOM * evaluations(input) * atoms(input.index())).sum();
+    // An affine predicate costs a comparison a term.
+    let compared = 150 * terms * u64::from(inputs.clone().any(|input| matches!(input, Input::Value(_))));
+    let opened = opened(inputs).cost();
+    Cost {
+        bytes: LEAF_BYTES + node_bytes + opened.bytes + KEPT_BYTES * kept,
+        execution: LEAF + NODE_BYTE * node_bytes + opened.execution + atoms + compared + execution,
+    }
+    .gas()
 }
 
 fn moves(index: &crate::Index) -> bool {
@@ -101,46 +207,53 @@ fn instructions(code: &Code) -> u64 {
     code.instrs().iter().map(|instr| instruction(instr.op)).sum()
 }
 
-fn atoms<'a>(indices: impl Iterator<Item = &'a crate::Index>) -> u64 {
+fn atoms(index: &crate::Index) -> u64 {
     let mut count = 0;
-    for index in indices {
-        index.any(&mut |_| {
-            count += 1;
-            false
-        });
-    }
+    index.any(&mut |_| {
+        count += 1;
+        false
+    });
     count
 }
 
 /// A tensor (whether of the body, node) and the terms of the map that reads it.
 type Place = (bool, u32, Vec<(u64, Atom)>);
 
-/// What inputs open: tensors (in or outside a body), and the places at which they are read.
+/// What inputs open: the places, each with whether it may straddle two pages.
 #[derive(Default)]
 struct Opened {
-    tensors: BTreeSet<(bool, u32)>,
     places: BTreeSet<Place>,
-    pages: u64,
-    elements: u64,
+    straddling: u64,
 }
 
 impl Opened {
-    /// Places of one tensor that differ by a constant share their pages; a place that moves may straddle two.
+    /// Places of one tensor that differ by a constant share their pages, nearly always; a place that moves may straddle two.
     fn read(&mut self, in_body: bool, node: u32, index: &crate::Index) {
-        if self.places.insert((in_body, node, index.terms.clone())) {
-            self.tensors.insert((in_body, node));
-            self.pages += if moves(index) { 2 } else { 1 };
+        if self.places.insert((in_body, node, index.terms.clone())) && moves(index) && !is_aligned(index) {
+            self.straddling += 1;
         }
     }
 
     /// A page comes with its tensor, the others are extra.
-    fn gas(&self) -> u64 {
-        let tensors = self.tensors.len() as u64;
-        TENSOR * tensors + PAGE * (self.pages - tensors) + ELEMENT * self.elements
+    fn cost(&self) -> Cost {
+        let tensors: BTreeSet<(bool, u32)> =
+            self.places.iter().map(|(in_body, node, _)| (*in_body, *node)).collect();
+        let tensors = tensors.len() as u64;
+        let far = self.places.len() as u64 - tensors;
+        Cost {
+            bytes: TENSOR_BYTES * tensors + FAR_PAGE_BYTES * far + NEXT_PAGE_BYTES * self.straddling,
+            execution: TENSOR * (tensors + far) + NEXT_PAGE * self.straddling,
+        }
     }
 }
 
-fn opened(inputs: &[Input]) -> Opened {
+/// Whether a block of the fold lies on one page: all that is added to the fold index is a multiple of the page.
+fn is_aligned(index: &crate::Index) -> bool {
+    let aligned = |(coefficient, atom): &(u64, Atom)| *atom == Atom::Fold || coefficient.is_multiple_of(PAGE);
+    index.constant.is_multiple_of(PAGE) && index.terms.iter().all(aligned)
+}
+
+fn opened<'a>(inputs: impl Iterator<Item = &'a Input>) -> Opened {
     let mut opened = Opened::default();
     for input in inputs {
         match input {
@@ -151,7 +264,6 @@ fn opened(inputs: &[Input]) -> Opened {
         input.index().any(&mut |atom| {
             if let Atom::Element(node, inner) = atom {
                 opened.read(false, *node, inner);
-                opened.elements += 1;
             }
             false
         });

@@ -163,7 +163,17 @@ impl Index {
         assert!(self.terms.windows(2).all(|pair| pair[0].1 < pair[1].1), "ids keep their order");
     }
 
-    /// The map's value at `at`; `element` reads an integer tensor and gives 0 beyond its end.
+    /// Whether the fold index stands inside a division, a remainder or an element, so that each term needs an evaluation of its own.
+    pub fn hides_fold(&self) -> bool {
+        self.terms.iter().any(|(_, atom)| match atom {
+            Atom::Div(_, inner) | Atom::Mod(_, inner) | Atom::Element(_, inner) => {
+                inner.any(&mut |atom| *atom == Atom::Fold)
+            }
+            Atom::Coord(_) | Atom::Fold | Atom::Row | Atom::Step => false,
+        })
+    }
+
+    /// The map's value at `at`, mod 2^64; `element` reads an integer tensor and gives 0 beyond its end.
     pub fn eval(&self, at: &Point<'_>, element: &dyn Fn(u32, u64) -> u32) -> u64 {
         self.terms.iter().fold(self.constant, |sum, (coefficient, atom)| {
             let value = match atom {

@@ -148,17 +148,20 @@ impl<'a, V: Copy> Frame<'a, V> {
         Frame { outer, body: &(), row: 0, step }
     }
 
-    fn point<'b>(&self, coords: &'b [u64], fold: u64) -> Point<'b> {
+    /// Where index maps are evaluated in this frame: at output coordinates `coords` and fold index `fold`.
+    pub fn point<'b>(&self, coords: &'b [u64], fold: u64) -> Point<'b> {
         Point { coords, fold, row: self.row, step: self.step }
     }
 
-    fn index<M: Machine<Value = V>>(&self, machine: &M, index: &Index, at: &Point<'_>) -> u64 {
+    /// The value of an index map.
+    pub fn index<M: Machine<Value = V>>(&self, machine: &M, index: &Index, at: &Point<'_>) -> u64 {
         index.eval(at, &|node, place| {
             self.outer.element(node, place).map_or(0, |value| machine.integer(value))
         })
     }
 
-    fn input<M: Machine<Value = V>>(&self, machine: &mut M, input: &Input, at: &Point<'_>) -> V {
+    /// What an input gives; the word 0 beyond the end of its tensor.
+    pub fn input<M: Machine<Value = V>>(&self, machine: &mut M, input: &Input, at: &Point<'_>) -> V {
         let index = self.index(machine, input.index(), at);
         let found = match input {
             Input::Outer(node, _) => self.outer.element(*node, index),
@@ -168,7 +171,8 @@ impl<'a, V: Copy> Frame<'a, V> {
         found.unwrap_or_else(|| machine.value(0))
     }
 
-    fn holds<M: Machine<Value = V>>(&self, machine: &M, predicate: &Predicate, at: &Point<'_>) -> bool {
+    /// Whether a predicate holds.
+    pub fn holds<M: Machine<Value = V>>(&self, machine: &M, predicate: &Predicate, at: &Point<'_>) -> bool {
         let left = self.index(machine, &predicate.left, at);
         predicate.relation.holds(left, self.index(machine, &predicate.right, at))
     }

@@ -8,9 +8,9 @@ use crate::error::{Fault, GraphError};
 use crate::gas;
 use crate::index::{Atom, Index};
 use crate::limits::{
-    BODY_LIMIT, ELEMENT_LIMIT, FLOAT_TENSOR_LIMIT, INDEX_BOUND, INDEX_DEPTH_LIMIT, INPUT_LIMIT,
-    INTEGER_TENSOR_LIMIT, NAME_LIMIT, NODE_LIMIT, OPERATOR_NAME_LIMIT, RANK_LIMIT, STATE_LIMIT, STEP_LIMIT,
-    TABLE_LIMIT, TERM_LIMIT,
+    ATOM_LIMIT, BODY_LIMIT, ELEMENT_ATOM_LIMIT, ELEMENT_LIMIT, FLOAT_TENSOR_LIMIT, INDEX_BOUND,
+    INDEX_DEPTH_LIMIT, INPUT_LIMIT, INTEGER_TENSOR_LIMIT, NAME_LIMIT, NODE_LIMIT, OPERATOR_NAME_LIMIT,
+    RANK_LIMIT, STATE_LIMIT, STEP_LIMIT, TABLE_LIMIT, TERM_LIMIT,
 };
 use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId};
 use crate::program::{Declaration, Program};
@@ -26,6 +26,8 @@ struct Context<'a> {
     body: Option<&'a [DType]>,
     /// The greatest row; 0 outside a body.
     last_row: u64,
+    /// Bytes of the composite; `None` outside a body.
+    node_bytes: Option<u64>,
 }
 
 type NodeRule = fn(&Node, &Context<'_>) -> Result<(), Fault>;
@@ -62,7 +64,8 @@ impl Program {
         counts(self).map_err(program)?;
         let mut dtypes = Vec::with_capacity(self.nodes.len());
         for (id, node) in (0..).zip(&self.nodes) {
-            let context = Context { program: self, outer: &dtypes, body: None, last_row: 0 };
+            let context =
+                Context { program: self, outer: &dtypes, body: None, last_row: 0, node_bytes: None };
             check_node(id, node, &context)?;
             dtypes.push(node.dtype);
         }
@@ -75,10 +78,11 @@ fn check_node(id: NodeId, node: &Node, context: &Context<'_>) -> Result<(), Grap
     NODE_RULES.iter().try_for_each(|rule| rule(node, context)).map_err(at)?;
     let Kind::Composite { row_length, body } = &node.kind else { return Ok(()) };
     composite(node, *row_length, body).map_err(at)?;
+    let node_bytes = node.to_bytes().len() as u64;
     let mut dtypes = Vec::with_capacity(body.len());
     for (body_id, inner) in (0..).zip(body) {
         let last_row = node.len() / row_length - 1;
-        let context = Context { body: Some(&dtypes), last_row, ..*context };
+        let context = Context { body: Some(&dtypes), last_row, node_bytes: Some(node_bytes), ..*context };
         let at = |fault| GraphError::Body { node: id, op: node.op.clone(), body_node: body_id, fault };
         NODE_RULES.iter().try_for_each(|rule| rule(inner, &context)).map_err(at)?;
         dtypes.push(inner.dtype);
@@ -282,6 +286,16 @@ fn fold_extent(node: &Node, _: &Context<'_>) -> Result<(), Fault> {
 /// Atoms have a meaning where they stand, terms are canonical.
 fn atoms(node: &Node, context: &Context<'_>) -> Result<(), Fault> {
     let rank = node.shape.len();
+    let (mut atoms, mut elements) = (0u128, 0u128);
+    for index in indices(node) {
+        index.any(&mut |atom| {
+            atoms += 1;
+            elements += u128::from(matches!(atom, Atom::Element(..)));
+            false
+        });
+    }
+    within("atoms of index maps", atoms, ATOM_LIMIT as u128)?;
+    within("elements in index maps", elements, ELEMENT_ATOM_LIMIT as u128)?;
     for index in indices(node) {
         canonical(index)?;
         let mut fault = None;
@@ -405,9 +419,9 @@ fn tensors(node: &Node, context: &Context<'_>) -> Result<(), Fault> {
     within("integer tensors read by one leaf", integers.len() as u128, INTEGER_TENSOR_LIMIT as u128)
 }
 
-fn gas_of_leaf(node: &Node, _: &Context<'_>) -> Result<(), Fault> {
+fn gas_of_leaf(node: &Node, context: &Context<'_>) -> Result<(), Fault> {
     let limit = gas::limit(node);
-    let gas = gas::leaf(node);
+    let gas = gas::leaf(node, context.node_bytes.unwrap_or_else(|| node.to_bytes().len() as u64));
     if gas > limit { Err(Fault::Gas { gas, limit }) } else { Ok(()) }
 }
 

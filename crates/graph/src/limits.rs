@@ -24,6 +24,10 @@ pub const INSTRUCTION_LIMIT: usize = 255;
 pub const TERM_LIMIT: usize = 8;
 /// How deep index maps nest.
 pub const INDEX_DEPTH_LIMIT: usize = 4;
+/// Atoms in all index maps of a map or fold, those of its predicate included.
+pub const ATOM_LIMIT: usize = 64;
+/// Elements among those atoms.
+pub const ELEMENT_ATOM_LIMIT: usize = 8;
 /// Dimensions of a shape.
 pub const RANK_LIMIT: usize = 6;
 /// Elements of a tensor.

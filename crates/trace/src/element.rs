@@ -12,7 +12,7 @@
 use crate::TraceError;
 use crate::claims::Pages;
 use crate::runner::Words;
-use crate::witness::{Place, Witness, make};
+use crate::witness::{self, Piece as Leaf, Place, Proof, Side};
 use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError, steps, tensor};
 use samebit_graph::Program;
 use samebit_graph::interpret::{Bits, Frame, Source, row, totals};
@@ -115,13 +115,27 @@ impl Element {
         Some(Leaves::list(Kind::Totals, words.into_iter().map(steps::total).collect()))
     }
 
-    /// What a referee needs to redo a piece of the element: the element of a map, or total `block` + 1 of a fold; of the node, or of a node of its
-    /// body.
+    /// What proves a piece of the element, of the node or of a node of its body, as `side` of a game shows it.
     ///
     /// # Errors
     /// [`TraceError::NoPiece`] if there is no such piece.
-    pub fn witness(&self, inside: Option<Inside>, block: u64) -> Result<(Place, Witness), TraceError> {
-        make(self, inside, block)
+    pub fn witness(&self, side: Side, inside: Option<Inside>, piece: Leaf) -> Result<Proof, TraceError> {
+        witness::make(self, side, inside, piece)
+    }
+
+    /// The place of a piece, as if both sides of a game said what this one says; `None` if there is no such piece.
+    pub fn place(&self, inside: Option<Inside>, piece: Leaf) -> Option<Place> {
+        witness::place(self, inside, piece)
+    }
+
+    /// The 16 lanes of a block of a sum or maximum; `None` if there is no such block.
+    pub fn lanes(&self, inside: Option<Inside>, block: u64) -> Option<[u32; 16]> {
+        witness::lanes(self, inside, block)
+    }
+
+    /// The witness of [`witness::Leaf::LaneFold`] with these lanes.
+    pub fn lane_fold_witness(&self, lanes: &[u32; 16]) -> Vec<u8> {
+        witness::lane_fold(&self.program, self.node, lanes)
     }
 
     /// Where a piece of the element is computed; `None` if there is no such element, or it is not computed.

@@ -24,7 +24,9 @@ pub fn call(message: &Message, question: &Question) -> (Bytes, U256) {
             let [a, b] = [0, 1].map(|side| claim_of(claims[side], &opened[side]));
             sol::pairCall { question: asked, a, b }.abi_encode()
         }
-        Message::Move { position, play } => return (play_call(asked, position_of(position), play), U256::ZERO),
+        Message::Move { position, play } => {
+            return (play_call(asked, position_of(position), play), U256::ZERO);
+        }
         Message::Keep { position, kind, slot, witness } => sol::keepCall {
             question: asked,
             given: position_of(position),

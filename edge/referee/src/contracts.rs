@@ -1,11 +1,55 @@
-//! The committed artifacts as Rust types. `tests/artifacts.rs` fails when they are older than the sources.
+//! The committed artifacts. `tests/artifacts.rs` fails when they are older than the sources.
 #![allow(missing_docs)]
 
+use crate::abi::Artifact;
 use alloy_sol_types::sol;
 
 sol!(NumProbe, "../../contracts/artifacts/NumProbe.json");
+
 sol!(
     #[derive(Debug)]
-    Step,
-    "../../contracts/artifacts/Step.json"
+    Dispute,
+    "../../contracts/artifacts/Dispute.json"
 );
+
+sol!(ToyReferee, "../../contracts/artifacts/ToyReferee.json");
+
+sol! {
+    /// An operand that was kept.
+    struct KeptWords {
+        uint8 slot;
+        bytes32[] words;
+    }
+
+    /// The functions of `IReferee`, structs of static fields as words.
+    interface RefereeCalls {
+        function structure(bytes32[16] question, bytes32[39] position, bytes witness)
+            external view returns (uint8 kind, uint64 blocks, uint64 rowLength, uint32 bodyNodes);
+        function truth(
+            bytes32[16] question,
+            bytes32[39] position,
+            bytes32[2] roots,
+            uint8 kind,
+            bytes witness,
+            KeptWords[] kept
+        ) external view returns (bool malformed, bytes32 value);
+        function operand(
+            bytes32[16] question,
+            bytes32[39] position,
+            bytes32[2] roots,
+            uint8 kind,
+            uint8 slot,
+            bytes witness
+        ) external view returns (bytes32[] words);
+    }
+}
+
+/// The artifact of `Step`.
+pub fn step() -> Artifact {
+    Artifact::new(include_str!("../../../contracts/artifacts/Step.json"))
+}
+
+/// The artifact of `Ledger`.
+pub fn ledger() -> Artifact {
+    Artifact::new(include_str!("../../../contracts/artifacts/Ledger.json"))
+}

@@ -1,13 +1,14 @@
 //! An EVM in memory with one caller that pays nothing: Osaka's rules, so that the calldata floor (EIP-7623) and the cap on a
 //! transaction's gas (EIP-7825) count as they do on a chain.
 
-use alloy_primitives::{Address, Bytes, TxKind, hex};
+use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
 use alloy_sol_types::SolCall;
 use revm::context::result::{EVMError, ExecutionResult};
-use revm::context::{CfgEnv, Context, TxEnv};
+use revm::context::{CfgEnv, Context, ContextTr, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::hardfork::SpecId;
-use revm::{ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
+use revm::state::AccountInfo;
+use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 use std::convert::Infallible;
 
 /// The most gas that one transaction may use on a chain with EIP-7825.
@@ -74,10 +75,52 @@ impl Evm {
         Self { inner: context.build_mainnet() }
     }
 
+    /// Sets the time of the blocks from here on, in seconds.
+    pub fn set_time(&mut self, seconds: u64) {
+        self.inner.ctx.modify_block(|block| block.timestamp = U256::from(seconds));
+    }
+
+    /// Gives an account without code this balance.
+    pub fn fund(&mut self, owner: Address, balance: U256) {
+        let info = AccountInfo::from_balance(balance);
+        self.inner.ctx.db_mut().insert_account_info(owner, info);
+    }
+
+    /// What an account holds.
+    pub fn balance(&mut self, owner: Address) -> U256 {
+        let info = self.inner.ctx.db_mut().basic(owner).expect("a database in memory");
+        info.map_or(U256::ZERO, |info| info.balance)
+    }
+
+    /// Sends a transaction from an account with enough balance, and keeps what it changes.
+    pub fn send(
+        &mut self,
+        from: Address,
+        to: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Result<Answer<Bytes>, EvmError> {
+        let transaction = TxEnv::builder()
+            .caller(from)
+            .kind(TxKind::Call(to))
+            .value(value)
+            .data(data)
+            .gas_limit(TRANSACTION_GAS_CAP)
+            .build_fill();
+        let result = self.inner.transact_commit(transaction).map_err(refused)?;
+        let (gas, floor) = (result.tx_gas_used(), result.gas().floor_gas());
+        Ok(Answer { value: succeeded(result)?, gas, floor })
+    }
+
     /// Deploys creation bytecode without constructor arguments.
     pub fn deploy(&mut self, bytecode: &Bytes) -> Result<Address, EvmError> {
-        let transaction =
-            TxEnv::builder().kind(TxKind::Create).data(bytecode.clone()).gas_limit(TRANSACTION_GAS_CAP);
+        self.deploy_with(bytecode, &[])
+    }
+
+    /// Deploys creation bytecode with ABI-encoded constructor arguments.
+    pub fn deploy_with(&mut self, bytecode: &Bytes, arguments: &[u8]) -> Result<Address, EvmError> {
+        let data = Bytes::from([bytecode.as_ref(), arguments].concat());
+        let transaction = TxEnv::builder().kind(TxKind::Create).data(data).gas_limit(TRANSACTION_GAS_CAP);
         let result = self.inner.transact_commit(transaction.build_fill()).map_err(refused)?;
         let created = result.created_address();
         succeeded(result)?;
@@ -94,6 +137,11 @@ impl Evm {
         self.call_with_limit(to, call, BATCH_GAS_LIMIT)
     }
 
+    /// Calls a contract with encoded data, as [`Evm::call`].
+    pub fn call_raw(&mut self, to: Address, data: Bytes) -> Result<Answer<Bytes>, EvmError> {
+        self.raw_with_limit(to, data, TRANSACTION_GAS_CAP)
+    }
+
     fn call_with_limit<C: SolCall>(
         &mut self,
         to: Address,
@@ -101,12 +149,21 @@ impl Evm {
         gas_limit: u64,
     ) -> Result<Answer<C::Return>, EvmError> {
         let data = Bytes::from(call.abi_encode());
+        let Answer { value, gas, floor } = self.raw_with_limit(to, data, gas_limit)?;
+        Ok(Answer { value: C::abi_decode_returns(&value)?, gas, floor })
+    }
+
+    fn raw_with_limit(
+        &mut self,
+        to: Address,
+        data: Bytes,
+        gas_limit: u64,
+    ) -> Result<Answer<Bytes>, EvmError> {
         let transaction =
             TxEnv::builder().kind(TxKind::Call(to)).data(data).gas_limit(gas_limit).build_fill();
         let result = self.inner.transact(transaction).map_err(refused)?.result;
         let (gas, floor) = (result.tx_gas_used(), result.gas().floor_gas());
-        let output = succeeded(result)?;
-        Ok(Answer { value: C::abi_decode_returns(&output)?, gas, floor })
+        Ok(Answer { value: succeeded(result)?, gas, floor })
     }
 }
 

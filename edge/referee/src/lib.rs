@@ -16,9 +16,15 @@
 //! assert_eq!(sum.as_ref(), 3.0f32.to_bits().to_be_bytes());
 //! # Ok::<(), samebit_referee::EvmError>(())
 //! ```
+pub mod abi;
+pub mod calls;
 mod contracts;
+mod court;
 mod evm;
+mod referee;
+pub mod refusals;
 
-pub use contracts::Step::{Place, TensorOpening, Witness};
-pub use contracts::{NumProbe, Step};
+pub use contracts::{Dispute, NumProbe, ToyReferee, ledger, step};
+pub use court::Court;
 pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};
+pub use referee::{Judgement, Referee};

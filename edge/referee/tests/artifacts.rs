@@ -41,7 +41,7 @@ fn source_digest() -> String {
 #[test]
 fn artifacts_are_current() {
     let expected = source_digest();
-    for name in ["NumProbe", "Step"] {
+    for name in ["Ledger", "NumProbe", "Step"] {
         let path = format!("{CONTRACTS}/artifacts/{name}.json");
         let artifact: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(&path).expect("an artifact")).expect("JSON");
@@ -57,7 +57,6 @@ fn artifacts_are_current() {
 #[test]
 fn contracts_deploy_under_the_size_limit() {
     // The EVM itself refuses code over the limit.
-    let mut evm = samebit_referee::Evm::new();
-    evm.deploy(&samebit_referee::Step::BYTECODE).expect("Step deploys");
-    evm.deploy(&samebit_referee::NumProbe::BYTECODE).expect("NumProbe deploys");
+    let mut referee = samebit_referee::Referee::new().expect("Step and Ledger deploy");
+    referee.evm.deploy(&samebit_referee::NumProbe::BYTECODE).expect("NumProbe deploys");
 }

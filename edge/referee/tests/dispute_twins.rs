@@ -117,7 +117,8 @@ impl Walk {
         let count = self.asked.peers.len();
         for peer in (0..count).map(|at| (first + at) % count) {
             let Peer { owner, tale } = &self.asked.peers[peer];
-            let (owner, player) = (*owner, Player { story: tale.clone(), owner: *owner, question: id });
+            let (owner, tale) = (*owner, tale.clone());
+            let player = Player { story: &*tale, owner, question: id };
             let due: Vec<Message> = player.messages(&self.view, self.now).into_iter().flatten().collect();
             if !due.is_empty() {
                 let message = due[self.random.below(due.len() as u64) as usize].clone();

@@ -13,15 +13,13 @@ mod world;
 use alloy_primitives::U256;
 use common::Random;
 use programs::*;
-use referee::Referee;
-use samebit_graph::gas::{
-    BLOCK_GAS_LIMIT as BLOCK_LIMIT, MAP_GAS_LIMIT as MAP_LIMIT,
-    ONE_TENSOR_MAP_GAS_LIMIT as ONE_TENSOR_MAP_LIMIT, PROGRAM_BLOCK_GAS_LIMIT as PROGRAM_BLOCK_LIMIT,
-};
+use referee::{Gas, Referee};
+use samebit_graph::gas;
 use samebit_graph::index::{Atom, Index, coord, element, fold};
 use samebit_graph::node::{DType, FoldKind, Input, Kind, Node, Predicate, Relation};
 use samebit_num::{Arith, Code, Recorder, RegF, functions};
 use samebit_referee::{Evm, NumProbe};
+use samebit_trace::witness::Piece;
 use std::collections::BTreeMap;
 use world::{Tensor, World};
 
@@ -110,34 +108,49 @@ fn lookup() -> World {
     large(node, &[(1, DType::U32), (2731, DType::F32)])
 }
 
-fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, (u64, u64)> {
+/// What was measured of a leaf, with its limit and what the table of costs says.
+#[derive(Clone, Copy)]
+struct Figures {
+    gas: Gas,
+    limit: u64,
+    table: u64,
+}
+
+fn figures(referee: &mut Referee, name: &str, node: &Node, node_bytes: u64, leaf: &world::Leaf) -> Figures {
+    let gas = referee.agree(name, leaf);
+    Figures { gas, limit: gas::limit(node), table: gas::leaf(node, node_bytes) }
+}
+
+fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, Figures> {
     let mut gas = BTreeMap::new();
-    let mut leaf = |name: &'static str, limit: u64, world: World, element: u64, block: u64| {
-        let used = referee.agree(name, &world.leaf(element, block));
-        gas.insert(name, (used, limit));
+    let mut leaf = |name: &'static str, world: World, element: u64, piece: Piece| {
+        let node = world.nodes[0].clone();
+        let bytes = node.to_bytes().len() as u64;
+        gas.insert(name, figures(referee, name, &node, bytes, &world.leaf(element, piece)));
     };
     let matrix = |k: u64| large(product_node(ELEMENTS / k, ELEMENTS / k, k, 1, 5461), &floats(&[1, 5461]));
-    leaf("product block, K = 4096", BLOCK_LIMIT, matrix(4096), 77_777, 9);
-    leaf("product block on two pages each, K = 4097", BLOCK_LIMIT, matrix(4097), 77_777, 9);
-    leaf("sum block", BLOCK_LIMIT, row_fold(FoldKind::Sum, 4096, None, copy()), 7, 9);
-    leaf("sum block on two pages", BLOCK_LIMIT, row_fold(FoldKind::Sum, 4097, None, copy()), 7, 9);
+    leaf("product block, K = 4096", matrix(4096), 77_777, Piece::Block(9));
+    leaf("product block on two pages each, K = 4097", matrix(4097), 77_777, Piece::Block(9));
+    let lane = Piece::Lane(9, 5);
+    leaf("sum lane", row_fold(FoldKind::Sum, 4096, None, copy()), 7, lane);
+    leaf("sum lane on two pages", row_fold(FoldKind::Sum, 4097, None, copy()), 7, lane);
     let square = program(|arith, [x]| arith.mul(x, x));
-    leaf("sum block of squares", PROGRAM_BLOCK_LIMIT, row_fold(FoldKind::Sum, 4097, None, square), 7, 9);
-    leaf("sum block of squared differences", PROGRAM_BLOCK_LIMIT, variance(), 7, 9);
-    leaf("sum block, terms by token", BLOCK_LIMIT, token_sum(), 0x0101_0101 * 8 + 3, 9);
+    leaf("sum lane of squares", row_fold(FoldKind::Sum, 4097, None, square), 7, lane);
+    leaf("sum lane of squared differences", variance(), 7, lane);
+    leaf("sum lane, terms by token", token_sum(), 0x0101_0101 * 8 + 3, lane);
     let causal = Predicate { left: fold(), relation: Relation::LessOrEqual, right: coord(0) };
-    leaf("masked maximum block", BLOCK_LIMIT, row_fold(FoldKind::Max, 4097, Some(causal), copy()), 2500, 9);
+    leaf("masked maximum lane", row_fold(FoldKind::Max, 4097, Some(causal), copy()), 2500, lane);
     for function in functions::ALL {
         let node = elementwise_node(function.code(), &[ELEMENTS >> 12, 1 << 12], &[1]);
-        leaf(function.name, ONE_TENSOR_MAP_LIMIT, large(node, &floats(&[1])), 12_345_678, 0);
+        leaf(function.name, large(node, &floats(&[1])), 12_345_678, Piece::Map);
     }
-    leaf("gather", ONE_TENSOR_MAP_LIMIT, lookup(), 12_345_678, 0);
-    leaf("update of four operands", MAP_LIMIT, update(), 12_345_678, 0);
+    leaf("gather", lookup(), 12_345_678, Piece::Map);
+    leaf("update of four operands", update(), 12_345_678, Piece::Map);
     gas
 }
 
 /// The body of a row of causal attention over 1,024 keys with head size 64.
-fn attention_leaves(referee: &mut Referee) -> BTreeMap<String, (u64, u64)> {
+fn attention_leaves(referee: &mut Referee) -> BTreeMap<String, Figures> {
     let mut world = attention(1024, 64);
     world.nodes = vec![world.nodes.pop().expect("attention")];
     for (node, tensor) in &mut world.outputs {
@@ -147,15 +160,19 @@ fn attention_leaves(referee: &mut Referee) -> BTreeMap<String, (u64, u64)> {
     let row = 900;
     let outputs = world.body_outputs(row);
     let Kind::Composite { body, .. } = &world.nodes[0].kind else { panic!("attention is composite") };
-    let measure = |(position, node): (usize, &Node)| {
-        let (block, limit) = match &node.kind {
-            Kind::Fold(fold) => (fold.extent.div_ceil(256) - 1, BLOCK_LIMIT),
-            _ => (0, MAP_LIMIT),
+    let bytes = world.nodes[0].to_bytes().len() as u64;
+    let mut measured = BTreeMap::new();
+    for (position, node) in (0u32..).zip(body) {
+        let piece = match &node.kind {
+            Kind::Fold(fold) if fold.kind == FoldKind::Product => Piece::Block(fold.extent.div_ceil(256) - 1),
+            Kind::Fold(fold) => Piece::Lane(fold.extent.div_ceil(256) - 1, 0),
+            _ => Piece::Map,
         };
-        let leaf = world.body_leaf(row, &outputs, position as u32, node.len() - 1, block);
-        (format!("attention, {}", node.op), (referee.agree(&node.op, &leaf), limit))
-    };
-    body.iter().enumerate().map(measure).collect()
+        let leaf = world.body_leaf(row, &outputs, position, node.len() - 1, piece);
+        let name = format!("attention, {}", node.op);
+        measured.insert(name, figures(referee, &node.op, node, bytes, &leaf));
+    }
+    measured
 }
 
 /// Median gas of one operation on values of the size of 1.
@@ -185,7 +202,7 @@ fn operations() -> BTreeMap<&'static str, u64> {
 fn gas_is_within_limits_and_as_recorded() {
     let mut referee = Referee::new();
     let operations = operations();
-    let leaves: BTreeMap<String, (u64, u64)> = leaves(&mut referee)
+    let leaves: BTreeMap<String, Figures> = leaves(&mut referee)
         .into_iter()
         .map(|(name, figures)| (name.to_owned(), figures))
         .chain(attention_leaves(&mut referee))
@@ -193,17 +210,23 @@ fn gas_is_within_limits_and_as_recorded() {
     for (name, gas) in &operations {
         println!("{name:45} {gas:>9}");
     }
-    for (name, (gas, limit)) in &leaves {
-        println!("{name:45} {gas:>9} of {limit}");
+    println!("{:45} {:>9} {:>9} {:>9} {:>9}", "", "leaf", "keep", "table", "limit");
+    for (name, Figures { gas, limit, table }) in &leaves {
+        println!("{name:45} {:>9} {:>9} {table:>9} {limit:>9}", gas.leaf, gas.keep);
     }
-    let gas: BTreeMap<&String, u64> = leaves.iter().map(|(name, (gas, _))| (name, *gas)).collect();
-    let measured = serde_json::json!({ "operation_median": operations, "leaf": gas });
+    let gas: BTreeMap<&String, u64> = leaves.iter().map(|(name, held)| (name, held.gas.leaf)).collect();
+    let keeps = leaves.iter().filter(|(_, held)| held.gas.keep > 0);
+    let keeps: BTreeMap<&String, u64> = keeps.map(|(name, held)| (name, held.gas.keep)).collect();
+    let measured = serde_json::json!({ "operation_median": operations, "leaf": gas, "keep": keeps });
     if std::env::var_os("SAMEBIT_WRITE_SNAPSHOTS").is_some() {
         let text = serde_json::to_string_pretty(&measured).expect("numbers and names");
         std::fs::write(SNAPSHOT, text + "\n").expect("contracts/snapshots is writable");
     }
-    let over: Vec<_> = leaves.iter().filter(|(_, (gas, limit))| gas > limit).collect();
-    assert!(over.is_empty(), "over their limit: {over:?}");
+    for (name, Figures { gas, limit, table }) in &leaves {
+        assert!(gas.most() <= *limit, "{name}: {gas:?} is over the limit {limit}");
+        assert!(gas.most() <= *table, "{name}: {gas:?} is more than the table says, {table}");
+        assert!(table <= limit, "{name}: the table says {table}, the limit is {limit}");
+    }
     let recorded: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(SNAPSHOT).expect("a snapshot")).expect("JSON");
     assert_eq!(

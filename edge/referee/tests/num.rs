@@ -7,7 +7,7 @@ use common::{EDGES, Random, big_endian, canonical, words};
 use samebit_num::{Code, Instr, Op, RegType, Soft, functions, run};
 use samebit_referee::{Evm, NumProbe};
 
-const HARD_CASES: usize = 100_000;
+const HARD_CASES: usize = if cfg!(feature = "slow") { 1_000_000 } else { 100_000 };
 const NAN: u32 = 0x7fc0_0000;
 
 /// An operation: code, name, whether its result is a float, and what the processor says.

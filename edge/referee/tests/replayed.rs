@@ -1,92 +1,23 @@
-//! Witnesses made from the replay of a stored run, redone by `Step`: every operator of a training step, every node of every composite's body, and a
-//! lie that the contract refutes.
+//! Witnesses made from the replay of a stored run, judged by `Step` and by its Rust twin: every operator of a training step, every node of every
+//! composite's body, every kind of leaf; and lies that both refute.
 
-use alloy_primitives::{Address, B256};
-use samebit_commit::Digest;
+use samebit_commit::{Digest, steps, tensor};
 use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
-use samebit_graph::node::{Kind, Node, NodeId};
-use samebit_referee::{Evm, Place, Step, TensorOpening, Witness};
-use samebit_trace::{
-    Claims, Element, Fault, Folder, Inside, Job, Receipt, Replay, RunRecord, Runner, witness,
+use samebit_graph::node::{FoldKind, Kind, Node, NodeId};
+use samebit_referee::{Judgement, Referee};
+use samebit_trace::witness::{
+    Leaf, Maker, Piece, Place, Proof, Side, Structure, Truth, operand, structure, truth,
 };
-use std::collections::BTreeMap;
+use samebit_trace::{Claims, Element, Fault, Folder, Inside, Job, Receipt, Replay, RunRecord, Runner};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const STEP: u64 = 1;
 
-fn words(digest: Digest) -> B256 {
-    digest.0.into()
-}
-
-fn siblings(digests: &[Digest]) -> Vec<B256> {
-    digests.iter().map(|digest| words(*digest)).collect()
-}
-
-/// The place as the contract takes it.
-fn place(from: &witness::Place) -> Place {
-    Place {
-        nodes: words(from.nodes),
-        trace: words(from.trace),
-        rowTrace: words(from.row_trace),
-        nodeCount: from.node_count,
-        step: from.step,
-        node: from.node,
-        bodyNode: from.body_node,
-        row: from.row,
-        element: from.element,
-        blockNumber: from.block,
-        total: from.total,
-    }
-}
-
-fn tensor(from: &witness::TensorOpening) -> TensorOpening {
-    TensorOpening {
-        node: from.node,
-        dtype: from.dtype as u8,
-        count: from.count,
-        pages: from.pages.clone(),
-        words: from.words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>().into(),
-        siblings: siblings(&from.opening.siblings),
-    }
-}
-
-/// The witness as the contract takes it: it needs no types.
-fn opened(from: &witness::Witness) -> Witness {
-    Witness {
-        node: from.node.clone().into(),
-        nodeSiblings: siblings(&from.node_opening.siblings),
-        outer: from.outer.iter().map(tensor).collect(),
-        outerSiblings: siblings(&from.outer_opening.siblings),
-        body: from.body.iter().map(tensor).collect(),
-        bodySiblings: siblings(&from.body_opening.siblings),
-    }
-}
-
-struct Referee {
-    evm: Evm,
-    step: Address,
-}
-
-impl Referee {
-    fn new() -> Referee {
-        let mut evm = Evm::new();
-        let step = evm.deploy(&Step::BYTECODE).expect("the referee deploys");
-        Referee { evm, step }
-    }
-
-    /// The contract's word for a piece, and its gas. The witness alone gives the same word off the chain.
-    fn word(&mut self, element: &Element, inside: Option<Inside>, block: u64) -> (u32, u64) {
-        let (at, with) = element.witness(inside, block).expect("a piece");
-        let call = Step::redoCall { place: place(&at), witness: opened(&with) };
-        let answer = self.evm.call(self.step, &call).expect("an answer");
-        assert_eq!(witness::redo(&at, &with), Ok(answer.value), "node {}, {inside:?}, {block}", at.node);
-        (answer.value, answer.gas)
-    }
-}
-
 struct Stored {
     job: Job,
+    states: Vec<Vec<u32>>,
     folder: Folder,
     _temporary: tempfile::TempDir,
 }
@@ -97,7 +28,7 @@ impl Stored {
         let temporary = tempfile::TempDir::new().expect("a folder");
         let folder = Folder::at(temporary.path());
         folder.create(&job, &states, &RunRecord::default(), &Receipt::new(&job, "test")).expect("files");
-        Stored { job, folder, _temporary: temporary }
+        Stored { job, states, folder, _temporary: temporary }
     }
 
     fn replay(&self, faults: Vec<Fault>) -> Replay<'_> {
@@ -119,49 +50,212 @@ fn fixtures() -> [Stored; 2] {
     [Stored::new(gpt(Dims { dropout: 0.1, ..dims })), Stored::new(llama(dims))]
 }
 
-fn last_block(node: &Node) -> u64 {
+/// The pieces of an element of a node: the first and last block, and of a sum or maximum lanes at both ends.
+fn pieces(node: &Node) -> Vec<Piece> {
     match &node.kind {
-        Kind::Fold(fold) => fold.extent.div_ceil(256) - 1,
-        _ => 0,
+        Kind::Map { .. } => vec![Piece::Map],
+        Kind::Fold(fold) => {
+            let blocks = BTreeSet::from([0, fold.extent.div_ceil(256) - 1]);
+            let lanes = |block: u64| [0, 7, 15].map(|lane| Piece::Lane(block, lane));
+            match fold.kind {
+                FoldKind::Product => blocks.into_iter().map(Piece::Block).collect(),
+                FoldKind::Sum | FoldKind::Max => blocks.into_iter().flat_map(lanes).collect(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Both referees, asked the same.
+struct Both {
+    contract: Referee,
+    asked: u64,
+    kept: u64,
+    most: u64,
+}
+
+impl Both {
+    fn new() -> Both {
+        Both { contract: Referee::new().expect("the referee deploys"), asked: 0, kept: 0, most: 0 }
+    }
+
+    fn value(&mut self, place: &Place, leaf: Leaf, witness: &[u8]) -> Digest {
+        let here = truth(place, leaf, witness, &[]).unwrap_or_else(|error| panic!("{leaf:?}: {error}"));
+        let there =
+            self.contract.truth(place, leaf, witness, &[]).unwrap_or_else(|e| panic!("{leaf:?}: {e}"));
+        self.asked += 1;
+        self.most = self.most.max(there.gas);
+        let Truth::Value(value) = here else { panic!("{leaf:?}: {here:?}") };
+        assert_eq!(there.value, Judgement::Value(value), "{leaf:?}");
+        value
+    }
+
+    /// The word of a piece, all operands opened, and again with operands kept.
+    fn word(&mut self, place: &Place, proof: &Proof) -> u32 {
+        let mut kept = Vec::new();
+        for (slot, witness) in &proof.keeps {
+            let words = operand(place, proof.leaf, *slot, witness).expect("an operand");
+            let there = self.contract.operand(place, proof.leaf, *slot, witness).expect("an operand");
+            assert_eq!(there.value, words);
+            self.most = self.most.max(there.gas);
+            kept.push((*slot, words));
+            self.kept += 1;
+        }
+        let here = truth(place, proof.leaf, &proof.witness, &kept).expect("an answer");
+        let there = self.contract.truth(place, proof.leaf, &proof.witness, &kept).expect("an answer");
+        self.asked += 1;
+        self.most = self.most.max(there.gas);
+        let Truth::Value(value) = here else { panic!("{here:?}") };
+        assert_eq!(there.value, Judgement::Value(value));
+        word(value)
+    }
+}
+
+fn word(value: Digest) -> u32 {
+    assert_eq!(value.0[..28], [0; 28]);
+    u32::from_be_bytes(value.0[28..].try_into().expect("4 bytes"))
+}
+
+/// Redoes the element: every piece from its witness, and the lanes folded; the words of its blocks, or the one of a map.
+fn agree(both: &mut Both, element: &Element, inside: Option<Inside>, node: &Node) {
+    let totals = element.totals_words(inside);
+    for piece in pieces(node) {
+        let place = element.place(inside, piece).expect("a piece");
+        let proof = element.witness(Side::B, inside, piece).expect("a piece");
+        let found = both.word(&place, &proof);
+        let Piece::Lane(block, lane) = piece else {
+            let said = match (&totals, inside) {
+                (Some(totals), _) => totals[piece.block() as usize],
+                (None, Some(inside)) => {
+                    element.row_words().expect("a row")[inside.node as usize][inside.element as usize]
+                }
+                (None, None) => element.claimed(),
+            };
+            assert_eq!(found, said, "{}: {piece:?}", node.op);
+            continue;
+        };
+        let lanes = element.lanes(inside, block).expect("lanes");
+        assert_eq!(found, lanes[usize::from(lane)], "{}: {piece:?}", node.op);
+        let total = both.value(&place, Leaf::LaneFold, &element.lane_fold_witness(&lanes));
+        assert_eq!(word(total), totals.as_ref().expect("a fold")[block as usize], "{}", node.op);
     }
 }
 
 #[test]
 fn every_operator_is_redone_from_a_replay() {
-    let mut referee = Referee::new();
-    let (mut count, mut most) = (0, 0);
+    let mut both = Both::new();
     for stored in fixtures() {
         let replay = stored.replay(Vec::new());
+        let maker = Maker { side: Side::B, claims: &replay, start: &[], tables: &[] };
         for (op, (id, node)) in stored.operators() {
             let element = replay.element(STEP, id, node.len() * 2 / 3).expect("an element");
-            let body = match &node.kind {
-                Kind::Composite { body, .. } => body.as_slice(),
-                _ => &[],
-            };
-            for (at, node) in (0u32..).zip(body) {
-                let inside = Inside { node: at, element: node.len() * 2 / 3 };
-                let said = element.row_words().expect("a row")[at as usize][inside.element as usize];
-                let (word, gas) = referee.word(&element, Some(inside), last_block(node));
-                assert_eq!(word, said, "{op}: {}", node.op);
-                (count, most) = (count + 1, most.max(gas));
+            agree(&mut both, &element, None, node);
+            let Kind::Composite { body, row_length } = &node.kind else { continue };
+            for (inner, node) in (0u32..).zip(body) {
+                let inside = Inside { node: inner, element: node.len() * 2 / 3 };
+                agree(&mut both, &element, Some(inside), node);
             }
-            if body.is_empty() {
-                for block in 0..=last_block(node) {
-                    let said = element.totals_words(None).map(|totals| totals[block as usize]);
-                    let (word, gas) = referee.word(&element, None, block);
-                    assert_eq!(word, said.unwrap_or(element.claimed()), "{op}, block {block}");
-                    (count, most) = (count + 1, most.max(gas));
-                }
-            }
+            let last = body.len() as u32 - 1;
+            let inside = Inside { node: last, element: node.len() * 2 / 3 % row_length };
+            let place = element.place(Some(inside), Piece::Map).expect("a row");
+            let found = both.value(&place, Leaf::RowEnd, &maker.row_end(&element).expect("a row"));
+            assert_eq!(word(found), element.claimed(), "{op}");
         }
     }
-    println!("{count} pieces, at most {most} gas");
-    assert!(count > 100, "{count} pieces");
+    println!("{} leaves, {} kept operands, at most {} gas", both.asked, both.kept, both.most);
+    assert!(both.asked > 200, "{} pieces", both.asked);
+}
+
+/// The place of a leaf of a whole step, as both sides see it.
+fn place_of(stored: &Stored, replay: &Replay<'_>, step: u64) -> Place {
+    let program = &stored.job.program;
+    let roots = replay.roots().expect("roots");
+    let trace = steps::trace_root(&roots.step(step).nodes);
+    let states: Vec<Digest> =
+        (0..=STEP).map(|step| samebit_commit::state::root(&roots.step(step).state)).collect();
+    let leaves: Vec<Digest> = (0..=STEP)
+        .map(|step| steps::step(states[step as usize], steps::trace_root(&roots.step(step).nodes)))
+        .collect();
+    let claim = steps::segment(states[STEP as usize], steps::steps_root(&leaves));
+    Place {
+        nodes: program.node_tree().root(),
+        states: program.state_tree().root(),
+        sinks: program.sink_tree().root(),
+        tables: stored.job.spec.table_tree().root(),
+        start: stored.job.spec.initial_state,
+        node_count: program.nodes.len() as u64,
+        state_count: program.states.len() as u64,
+        table_count: program.tables.len() as u64,
+        loss: program.loss,
+        claims: [claim; 2],
+        step,
+        traces: [trace; 2],
+        ..Place::default()
+    }
 }
 
 #[test]
-fn the_contract_refutes_a_lie() {
-    let mut referee = Referee::new();
+fn what_needs_no_arithmetic_is_opened() {
+    let mut both = Both::new();
+    for stored in fixtures() {
+        let program = stored.job.program.clone();
+        let replay = stored.replay(Vec::new());
+        let roots: Vec<Digest> = program
+            .states
+            .iter()
+            .zip(&stored.states)
+            .map(|(state, words)| tensor::root_of(state.dtype, words))
+            .collect();
+        let start: Vec<samebit_commit::state::Entry> = program
+            .states
+            .iter()
+            .zip(&roots)
+            .map(|(state, root)| samebit_commit::state::Entry {
+                name: state.name.clone(),
+                dtype: state.dtype,
+                shape: state.shape.clone(),
+                root: *root,
+            })
+            .collect();
+        let maker = Maker { side: Side::A, claims: &replay, start: &start, tables: &stored.job.spec.tables };
+        for step in 0..=STEP {
+            let base = place_of(&stored, &replay, step);
+            let trace = replay.roots().expect("roots").step(step);
+            let ended = both.value(&base, Leaf::Ended, &maker.ended(step).expect("roots"));
+            assert_eq!(ended.0[31], 1, "the loss was finite");
+            for state in 0..program.states.len() as u32 {
+                let place = Place { node: state, ..base.clone() };
+                let found = both.value(&place, Leaf::Sink, &maker.sink(step, state).expect("roots"));
+                assert_eq!(found, trace.state[state as usize].leaf());
+            }
+            for (id, node) in (0..).zip(&program.nodes) {
+                let place = Place { node: id, ..base.clone() };
+                let opened = maker.node(id);
+                assert_eq!(
+                    both.contract.structure(&place, &opened).expect("a structure").value,
+                    structure(&place, &opened).expect("a structure")
+                );
+                let found = both.value(&place, Leaf::Shape, &opened);
+                assert_eq!(u64::from_be_bytes(found.0[24..].try_into().expect("8 bytes")), node.len());
+                assert_eq!(found.0[23], node.dtype as u8);
+                let malformed = both.value(&place, Leaf::Malformed, &maker.malformed(id));
+                assert_eq!(malformed, Digest::ZERO, "node {id}: {} is well formed", node.op);
+                if let Some(witness) = maker.source(step, id).expect("roots") {
+                    assert_eq!(both.value(&place, Leaf::Source, &witness), trace.nodes[id as usize]);
+                    assert_eq!(structure(&place, &opened), Ok(Structure::Source));
+                }
+            }
+        }
+        let base = place_of(&stored, &replay, STEP);
+        let end = both.value(&base, Leaf::SegmentEnd, &maker.segment_end().expect("roots"));
+        assert_eq!(end, samebit_commit::state::root(&replay.roots().expect("roots").step(STEP).state));
+    }
+    println!("{} leaves, at most {} gas", both.asked, both.most);
+}
+
+#[test]
+fn the_referee_refutes_a_lie() {
+    let mut both = Both::new();
     let [stored, _] = fixtures();
     let honest = stored.replay(Vec::new());
     for (op, (node, held)) in stored.operators() {
@@ -176,8 +270,15 @@ fn the_contract_refutes_a_lie() {
             }
             _ => (None, held),
         };
-        let (word, _) = referee.word(&liar, inside, last_block(computed));
-        assert_eq!(word, honest.claimed(), "{op}");
-        assert_ne!(word, liar.claimed(), "{op}");
+        let piece = *pieces(computed).last().expect("a piece");
+        let place = liar.place(inside, piece).expect("a piece");
+        let proof = liar.witness(Side::A, inside, piece).expect("a piece");
+        let mut found = both.word(&place, &proof);
+        if let Piece::Lane(block, _) = piece {
+            let lanes = liar.lanes(inside, block).expect("lanes");
+            found = word(both.value(&place, Leaf::LaneFold, &liar.lane_fold_witness(&lanes)));
+        }
+        assert_eq!(found, honest.claimed(), "{op}");
+        assert_ne!(found, liar.claimed(), "{op}");
     }
 }

@@ -6,7 +6,7 @@ use samebit_dispute::{Difference, Path, Width, first_difference};
 use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
 use samebit_ops::{Backend, Cpu};
-use samebit_trace::witness::{Place, Witness};
+use samebit_trace::witness::{Kept, Leaf, Piece, Place, Proof, Side, Truth, WitnessError, operand, truth};
 use samebit_trace::{Element, Fault, Folder, Inside, Job, Receipt, Replay, RunRecord, Runner};
 use std::ops::Range;
 use std::sync::Arc;
@@ -87,9 +87,41 @@ pub fn said(side: &Element, inside: Option<Inside>, block: u64) -> u32 {
     }
 }
 
-/// The witness of the piece on which two sides differ, made by one of them, with what it says.
-pub fn dispute(honest: &Element, liar: &Element) -> (Place, Witness, u32) {
+/// What the referee says of the piece on which two sides differ, from the witnesses of one of them, and what that side says.
+pub fn dispute(honest: &Element, liar: &Element) -> (u32, u32) {
     let (inside, block) = piece(honest, liar);
-    let (place, witness) = liar.witness(inside, block).expect("a piece");
-    (place, witness, said(liar, inside, block))
+    (judge(liar, inside, block), said(liar, inside, block))
+}
+
+/// The word of a piece from witnesses alone: of a map, of a block of a product, or of the 16 lanes of a block and then of their fold.
+pub fn judge(side: &Element, inside: Option<Inside>, block: u64) -> u32 {
+    for piece in [Piece::Map, Piece::Block(block)] {
+        if let Ok(proof) = side.witness(Side::A, inside, piece) {
+            return judge_piece(side, inside, piece, &proof);
+        }
+    }
+    let lanes = std::array::from_fn(|lane| {
+        let piece = Piece::Lane(block, lane as u8);
+        judge_piece(side, inside, piece, &side.witness(Side::A, inside, piece).expect("a lane"))
+    });
+    let mut place = side.place(inside, Piece::Lane(block, 0)).expect("a lane");
+    place.lanes = Place::lanes_hash(&lanes);
+    word(truth(&place, Leaf::LaneFold, &side.lane_fold_witness(&lanes), &[]))
+}
+
+fn judge_piece(side: &Element, inside: Option<Inside>, piece: Piece, proof: &Proof) -> u32 {
+    let place = side.place(inside, piece).expect("a piece");
+    let keep = |(slot, witness): &(u8, Vec<u8>)| {
+        (*slot, operand(&place, proof.leaf, *slot, witness).expect("an operand"))
+    };
+    let kept: Vec<Kept> = proof.keeps.iter().map(keep).collect();
+    word(truth(&place, proof.leaf, &proof.witness, &kept))
+}
+
+/// The word that an answer is.
+pub fn word(answer: Result<Truth, WitnessError>) -> u32 {
+    match answer {
+        Ok(Truth::Value(value)) => u32::from_be_bytes(value.0[28..].try_into().expect("4 bytes")),
+        other => panic!("{other:?}"),
+    }
 }

@@ -3,14 +3,16 @@
 #![allow(dead_code)]
 
 use super::Random;
-use alloy_primitives::B256;
 use samebit_commit::merkle::list_root;
-use samebit_commit::{BatchOpening, Digest, OpeningError, Tag, Tree, hash, tensor};
-use samebit_graph::index::{Point, coords_of};
+use samebit_commit::{
+    BatchOpening, Canonical, Digest, Encoder, Opening, OpeningError, Tag, Tree, hash, tensor,
+};
+use samebit_graph::gas;
+use samebit_graph::index::{Index, Point, coords_of};
 use samebit_graph::node::{DType, Fold, FoldKind, Input, Kind, Node};
 use samebit_num::{Arith, Binary32, Soft, fold, run};
-use samebit_referee::{Place, TensorOpening, Witness};
-use std::cell::RefCell;
+use samebit_trace::witness::{NodeOpening, Piece, Place, TensorOpening, Tensors};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A tensor: all its words, or only a size, with words made up page by page.
@@ -80,18 +82,18 @@ impl Tensor {
         let (top, siblings) = open_tree(tree, tensor::page_count(self.count()), &leaves);
         let opening = TensorOpening {
             node,
-            dtype: self.dtype() as u8,
+            dtype: self.dtype(),
             count: self.count(),
             pages: pages.iter().copied().collect(),
-            words: words.iter().flatten().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>().into(),
-            siblings,
+            words: words.into_iter().flatten().collect(),
+            opening: BatchOpening { siblings },
         };
         (opening, tensor::root(self.dtype(), self.count(), top))
     }
 }
 
 /// The top over `leaves` and their siblings: those of the tree, or made up for a tree of `count` leaves.
-fn open_tree(tree: Option<Tree>, count: u64, leaves: &[(u64, Digest)]) -> (Digest, Vec<B256>) {
+fn open_tree(tree: Option<Tree>, count: u64, leaves: &[(u64, Digest)]) -> (Digest, Vec<Digest>) {
     let opening = match &tree {
         Some(tree) => {
             tree.open_batch(&leaves.iter().map(|(index, _)| *index).collect::<Vec<_>>()).expect("in order")
@@ -107,7 +109,7 @@ fn open_tree(tree: Option<Tree>, count: u64, leaves: &[(u64, Digest)]) -> (Diges
         }
     };
     let top = opening.top(count, leaves).expect("the siblings fit");
-    (top, opening.siblings.iter().map(|digest| B256::from(digest.0)).collect())
+    (top, opening.siblings)
 }
 
 /// A program's nodes and the outputs of one step, seen from one node.
@@ -121,35 +123,49 @@ pub struct World {
     pub synthetic: Option<(u32, u64)>,
 }
 
-/// A leaf: where, what is opened, and what the reference says.
+/// A leaf: where, what is opened before and at the end, and what the reference says.
 #[derive(Clone)]
 pub struct Leaf {
     pub place: Place,
-    pub witness: Witness,
+    pub piece: Piece,
+    /// Operands to be kept, with their witnesses. Made-up neighbours lead to a root of their own for each set of pages, so each has its own place.
+    pub keeps: Vec<(u8, Vec<u8>, Place)>,
+    pub witness: Vec<u8>,
     pub expected: u32,
 }
 
 /// What a row of a composite is made of: the outputs of its body so far.
 type Row<'a> = (u64, &'a BTreeMap<u32, Tensor>);
 
+/// Pages read, by scope and node.
+type Touched = BTreeMap<(bool, u32), BTreeSet<u64>>;
+
 struct Reader<'a> {
     world: &'a World,
     row: Row<'a>,
-    touched: RefCell<BTreeMap<(bool, u32), BTreeSet<u64>>>,
+    touched: RefCell<Touched>,
+    /// While this holds, what is read was kept before.
+    quiet: Cell<bool>,
 }
 
 impl Reader<'_> {
     fn word(&self, in_body: bool, node: u32, index: u64) -> u32 {
         let tensors = if in_body { self.row.1 } else { &self.world.outputs };
         let tensor = &tensors[&node];
-        // Beyond the end any page shows where the end is.
-        let page = if index < tensor.count() { index / 256 } else { 0 };
-        self.touched.borrow_mut().entry((in_body, node)).or_default().insert(page);
+        if !self.quiet.get() {
+            let mut touched = self.touched.borrow_mut();
+            let pages = touched.entry((in_body, node)).or_default();
+            pages.extend((index < tensor.count()).then_some(index / 256));
+        }
         tensor.word(index)
     }
 
+    fn index(&self, index: &Index, point: &Point<'_>) -> u64 {
+        index.eval(point, &|node, index| self.word(false, node, index))
+    }
+
     fn input(&self, input: &Input, point: &Point<'_>) -> u32 {
-        let index = input.index().eval(point, &|node, index| self.word(false, node, index));
+        let index = self.index(input.index(), point);
         match input {
             Input::Outer(node, _) => self.word(false, *node, index),
             Input::Body(node, _) => self.word(true, *node, index),
@@ -157,56 +173,98 @@ impl Reader<'_> {
         }
     }
 
-    /// The value of a map, or the total after the fold's block.
-    fn evaluate(&self, node: &Node, element: u64, block: u64, total: u32) -> u32 {
+    /// The words of the inputs at a point; those that were kept are not opened again.
+    fn words(&self, inputs: &[Input], point: &Point<'_>, kept: &[u8]) -> Vec<u32> {
+        let word = |(slot, input): (u8, &Input)| {
+            self.quiet.set(kept.contains(&slot));
+            let word = self.input(input, point);
+            self.quiet.set(false);
+            word
+        };
+        (0u8..).zip(inputs).map(word).collect()
+    }
+
+    fn holds(&self, fold: &Fold, point: &Point<'_>, kept: &[u8]) -> bool {
+        self.quiet.set(kept.contains(&gas::PREDICATE_SLOT));
+        let holds = fold.predicate.as_ref().is_none_or(|predicate| {
+            predicate.relation.holds(self.index(&predicate.left, point), self.index(&predicate.right, point))
+        });
+        self.quiet.set(false);
+        holds
+    }
+
+    /// The value of a map, the total after a product's block or after a whole block of a sum or maximum, or a lane.
+    fn evaluate(&self, node: &Node, element: u64, piece: Piece, total: u32, kept: &[u8]) -> u32 {
         let mut coords = Vec::new();
         coords_of(element, &node.shape, &mut coords);
         let point = Point { coords: &coords, fold: 0, row: self.row.0, step: self.world.step };
         match &node.kind {
-            Kind::Map { inputs, code } => {
-                let words: Vec<u32> = inputs.iter().map(|input| self.input(input, &point)).collect();
-                run(code, &words, &mut Soft)
-            }
-            Kind::Fold(fold) => self.block(fold, point, block, total),
+            Kind::Map { inputs, code } => run(code, &self.words(inputs, &point, kept), &mut Soft),
+            Kind::Fold(fold) => self.block(fold, point, piece, total, kept),
             _ => panic!("only maps and folds have elements"),
         }
     }
 
-    fn block(&self, fold: &Fold, point: Point<'_>, block: u64, total: u32) -> u32 {
-        let terms = (block * 256..fold.extent.min(block * 256 + 256)).map(|k| {
+    fn block(&self, fold: &Fold, point: Point<'_>, piece: Piece, total: u32, kept: &[u8]) -> u32 {
+        let block = piece.block();
+        let indices = block * 256..fold.extent.min(block * 256 + 256);
+        let wanted = |k: &u64| match piece {
+            Piece::Lane(_, lane) => k % 16 == u64::from(lane),
+            _ => true,
+        };
+        let terms = indices.map(|k| {
             let point = Point { fold: k, ..point };
-            let kept = fold.predicate.as_ref().is_none_or(|predicate| {
-                let side = |index: &samebit_graph::index::Index| {
-                    index.eval(&point, &|node, index| self.word(false, node, index))
-                };
-                predicate.relation.holds(side(&predicate.left), side(&predicate.right))
-            });
-            kept.then(|| fold.inputs.iter().map(|input| self.input(input, &point)).collect::<Vec<u32>>())
+            let holds = wanted(&k) && self.holds(fold, &point, kept);
+            holds.then(|| self.words(&fold.inputs, &point, kept))
         });
         let soft = &mut Soft;
+        let value = |words: Vec<u32>| Binary32(run(&fold.code, &words, &mut Soft));
         let (kind, result) = match fold.kind {
             FoldKind::Product => {
                 let factors = terms.map(|words| words.map(|words| (Binary32(words[0]), Binary32(words[1]))));
                 (fold::Kind::Product, fold::product_block(soft, factors))
             }
-            kind => {
-                let terms =
-                    terms.map(|words| words.map(|words| Binary32(run(&fold.code, &words, &mut Soft))));
-                match kind {
-                    FoldKind::Sum => (fold::Kind::Sum, fold::sum_block(soft, terms)),
-                    _ => (fold::Kind::Maximum, fold::maximum_block(soft, terms)),
-                }
+            FoldKind::Sum => (fold::Kind::Sum, fold::sum_block(soft, terms.map(|words| words.map(value)))),
+            FoldKind::Max => {
+                (fold::Kind::Maximum, fold::maximum_block(soft, terms.map(|words| words.map(value))))
             }
         };
+        // The other lanes are empty: what the block gives is the lane.
+        if matches!(piece, Piece::Lane(..)) {
+            return soft.bits(result);
+        }
         let previous = if block == 0 { kind.start(soft) } else { Binary32(total) };
         let next = kind.join(soft, previous, result);
         soft.bits(next)
+    }
+
+    /// The pages that one slot reads.
+    fn operand(&self, node: &Node, element: u64, piece: Piece, slot: u8) {
+        let mut coords = Vec::new();
+        coords_of(element, &node.shape, &mut coords);
+        let point = Point { coords: &coords, fold: 0, row: self.row.0, step: self.world.step };
+        let Kind::Fold(fold) = &node.kind else {
+            self.input(&node.inputs()[usize::from(slot)], &point);
+            return;
+        };
+        let block = piece.block();
+        for k in block * 256..fold.extent.min(block * 256 + 256) {
+            let point = Point { fold: k, ..point };
+            if matches!(piece, Piece::Lane(_, lane) if k % 16 != u64::from(lane)) {
+                continue;
+            }
+            if slot == gas::PREDICATE_SLOT {
+                self.holds(fold, &point, &[]);
+            } else {
+                self.input(&fold.inputs[usize::from(slot)], &point);
+            }
+        }
     }
 }
 
 impl World {
     fn reader<'a>(&'a self, row: Row<'a>) -> Reader<'a> {
-        Reader { world: self, row, touched: RefCell::default() }
+        Reader { world: self, row, touched: RefCell::default(), quiet: Cell::new(false) }
     }
 
     /// The finished element of a node.
@@ -216,7 +274,7 @@ impl World {
             Kind::Fold(fold) => fold.extent.div_ceil(256),
             _ => 1,
         };
-        (0..blocks).fold(0, |total, block| reader.evaluate(node, element, block, total))
+        (0..blocks).fold(0, |total, block| reader.evaluate(node, element, Piece::Block(block), total, &[]))
     }
 
     /// All outputs of a composite's body for one row.
@@ -232,9 +290,10 @@ impl World {
         outputs
     }
 
-    /// The leaf of one element of the last node: block `block` of a fold.
-    pub fn leaf(&self, element: u64, block: u64) -> Leaf {
-        self.leaf_of(self.nodes.last().expect("a node"), 0, element, block, (0, &BTreeMap::new()))
+    /// The leaf of one element of the last node.
+    pub fn leaf(&self, element: u64, piece: Piece) -> Leaf {
+        let place = Place { element, ..Place::default() };
+        self.leaf_of(self.nodes.last().expect("a node"), place, piece, (0, &BTreeMap::new()))
     }
 
     /// The leaf of one element of a node of the last node's body, given the outputs of the whole body.
@@ -244,76 +303,86 @@ impl World {
         outputs: &BTreeMap<u32, Tensor>,
         body_node: u32,
         element: u64,
-        block: u64,
+        piece: Piece,
     ) -> Leaf {
-        let Kind::Composite { body, .. } = &self.nodes.last().expect("a node").kind else {
+        let Kind::Composite { body, row_length } = &self.nodes.last().expect("a node").kind else {
             panic!("no composite")
         };
-        self.leaf_of(&body[body_node as usize], body_node, element, block, (row, outputs))
+        let place = Place { element: row * row_length, body_node, body_element: element, ..Place::default() };
+        self.leaf_of(&body[body_node as usize], place, piece, (row, outputs))
     }
 
-    fn leaf_of(&self, node: &Node, body_node: u32, element: u64, block: u64, row: Row<'_>) -> Leaf {
+    fn leaf_of(&self, node: &Node, mut place: Place, piece: Piece, row: Row<'_>) -> Leaf {
         let reader = self.reader(row);
-        let total = (0..block).fold(0, |total, block| reader.evaluate(node, element, block, total));
-        reader.touched.borrow_mut().clear();
-        let expected = reader.evaluate(node, element, block, total);
-        let mut touched = reader.touched.into_inner();
-        for read in reads(node) {
-            touched.entry(read).or_insert_with(|| BTreeSet::from([0]));
-        }
-        let pages_of = |wanted: bool| {
-            let of_scope = touched.iter().filter(move |((in_body, _), _)| *in_body == wanted);
-            of_scope.map(|((_, node), pages)| (*node, pages.clone())).collect::<BTreeMap<_, _>>()
-        };
+        let element = if row.1.is_empty() { place.element } else { place.body_element };
+        let before = |total, block| reader.evaluate(node, element, Piece::Block(block), total, &[]);
+        place.total = if matches!(piece, Piece::Lane(..)) { 0 } else { (0..piece.block()).fold(0, before) };
         let last = self.nodes.last().expect("a node");
+        let slots = gas::kept(node, last.to_bytes().len() as u64);
+        reader.touched.take();
+        let expected = reader.evaluate(node, element, piece, place.total, &slots);
+        let not_kept = |slot: u8| matches!(piece, Piece::Block(_)) || !slots.contains(&slot);
+        let whole = with_inputs(node, reader.touched.take(), not_kept);
+        let keeps: Vec<(u8, Touched)> = slots
+            .iter()
+            .map(|slot| {
+                reader.operand(node, element, piece, *slot);
+                (*slot, with_inputs(node, reader.touched.take(), |input| input == *slot))
+            })
+            .collect();
+
         let (position, node_count) =
             self.synthetic.unwrap_or((self.nodes.len() as u32 - 1, self.nodes.len() as u64));
         let tree = self.synthetic.is_none().then(|| Tree::new(self.nodes.iter().map(Node::digest).collect()));
-        let (top, node_siblings) = open_tree(tree, node_count, &[(u64::from(position), last.digest())]);
-        let outer = open_outputs(&self.outputs, &pages_of(false), node_count, self.synthetic.is_none());
-        let body = open_outputs(row.1, &pages_of(true), row.1.len() as u64, true);
-        let place = Place {
-            nodes: list_root(node_count, top).0.into(),
-            trace: outer.root,
-            rowTrace: body.root,
-            nodeCount: node_count,
-            step: self.step,
-            node: position,
-            bodyNode: body_node,
-            row: row.0,
-            element,
-            blockNumber: block,
-            total,
+        let (top, siblings) = open_tree(tree, node_count, &[(u64::from(position), last.digest())]);
+        let node = NodeOpening { bytes: last.to_bytes(), opening: Opening { siblings } };
+        place.nodes = list_root(node_count, top);
+        place.node_count = node_count;
+        place.step = self.step;
+        place.node = position;
+        place.block = piece.block();
+        place.lane = if let Piece::Lane(_, lane) = piece { lane } else { 0 };
+        if !row.1.is_empty() {
+            place.rows = [row_root(row.1); 2];
+        }
+        let open = |touched: &Touched| {
+            let of = |wanted: bool| {
+                let scope = touched.iter().filter(move |((in_body, _), _)| *in_body == wanted);
+                scope.map(|((_, node), pages)| (*node, pages.clone())).collect::<BTreeMap<_, _>>()
+            };
+            let (outer, trace) =
+                open_outputs(&self.outputs, &of(false), node_count, self.synthetic.is_none());
+            let (body, _) = open_outputs(row.1, &of(true), row.1.len() as u64, true);
+            let mut encoder = Encoder::new();
+            encoder.u8(0);
+            node.encode(&mut encoder);
+            outer.encode(&mut encoder);
+            body.encode(&mut encoder);
+            (encoder.into_bytes(), Place { traces: [trace.unwrap_or_default(); 2], ..place.clone() })
         };
-        let witness = Witness {
-            node: last.to_bytes().into(),
-            nodeSiblings: node_siblings,
-            outer: outer.tensors,
-            outerSiblings: outer.siblings,
-            body: body.tensors,
-            bodySiblings: body.siblings,
+        let keep = |(slot, touched): &(u8, Touched)| {
+            let (witness, place) = open(touched);
+            (*slot, witness, place)
         };
-        Leaf { place, witness, expected }
+        let keeps = keeps.iter().map(keep).collect();
+        let (witness, place) = open(&whole);
+        Leaf { place, piece, keeps, witness, expected }
     }
 }
 
-/// Tensors opened in a list of outputs.
-#[derive(Default)]
-struct Outputs {
-    tensors: Vec<TensorOpening>,
-    siblings: Vec<B256>,
-    root: B256,
+fn row_root(outputs: &BTreeMap<u32, Tensor>) -> Digest {
+    Tree::new(outputs.values().map(Tensor::root).collect()).root()
 }
 
-/// Opens these pages of these outputs in the list of `count` outputs: all of them, or with made-up neighbours.
+/// Opens these pages of these outputs in the list of `count` outputs: all of them, or with made-up neighbours; the list's root.
 fn open_outputs(
     outputs: &BTreeMap<u32, Tensor>,
     pages: &BTreeMap<u32, BTreeSet<u64>>,
     count: u64,
     real: bool,
-) -> Outputs {
+) -> (Tensors, Option<Digest>) {
     if pages.is_empty() {
-        return Outputs::default();
+        return (Tensors::default(), None);
     }
     let (tensors, leaves): (Vec<_>, Vec<_>) = pages
         .iter()
@@ -329,17 +398,21 @@ fn open_outputs(
         Tree::new((0..count).map(root).collect())
     });
     let (top, siblings) = open_tree(tree, count, &leaves);
-    Outputs { tensors, siblings, root: list_root(count, top).0.into() }
+    (Tensors { tensors, siblings }, Some(list_root(count, top)))
 }
 
-/// Every tensor that a map or fold names as an input, whether or not a predicate cuts all its terms.
-fn reads(node: &Node) -> Vec<(bool, u32)> {
-    node.inputs()
-        .iter()
-        .filter_map(|input| match input {
-            Input::Outer(node, _) => Some((false, *node)),
-            Input::Body(node, _) => Some((true, *node)),
-            Input::Value(_) => None,
-        })
-        .collect()
+/// What is touched, with a page of every tensor that is named: of inputs for which `reads` holds, whether or not a predicate cuts all terms.
+fn with_inputs(node: &Node, mut touched: Touched, reads: impl Fn(u8) -> bool) -> Touched {
+    for (_, input) in (0u8..).zip(node.inputs()).filter(|(slot, _)| reads(*slot)) {
+        match input {
+            Input::Outer(node, _) => touched.entry((false, *node)).or_default(),
+            Input::Body(node, _) => touched.entry((true, *node)).or_default(),
+            Input::Value(_) => continue,
+        };
+    }
+    // Any page shows where the end of a tensor is.
+    for pages in touched.values_mut().filter(|pages| pages.is_empty()) {
+        pages.insert(0);
+    }
+    touched
 }

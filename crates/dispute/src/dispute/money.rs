@@ -37,12 +37,14 @@ impl Dispute {
 
     /// Both sides of a game lose their bonds to the fund.
     pub(super) fn bury_both(&mut self, sender: Owner, game: GameId, events: &mut Vec<Event>) {
-        let bond = self.kill(game, game.a, events) + self.kill(game, game.b, events);
         let heir = match planted(Bug::BothFalsePays) {
             true => self.asked_mut(game.question).claim_mut(game.b).owner,
             false => self.fund,
         };
-        self.add_credit(sender, heir, Amount(bond), events);
+        for claim in [game.a, game.b] {
+            let bond = self.kill(game, claim, events);
+            self.add_credit(sender, heir, Amount(bond), events);
+        }
     }
 
     /// A claim dies; its bond is no longer held.

@@ -66,6 +66,7 @@ pub struct Emulator {
     multiprocessors: u32,
 }
 
+/// What a launch calls. SAFETY: the caller gives the kernel's parameters, each at its pointer.
 type Entry = unsafe extern "C" fn(*mut *mut c_void, *const u32, u32, u32);
 
 impl Emulator {

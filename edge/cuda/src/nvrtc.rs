@@ -23,6 +23,7 @@ const OPTIONS: [&str; 6] = [
 const NAMES: [&str; 3] = ["libnvrtc.so", "libnvrtc.so.12", "libnvrtc.so.13"];
 
 type Handle = *mut c_void;
+// SAFETY: signatures of NVRTC's functions; a caller gives handles and pointers that are alive.
 type SizeOf = unsafe extern "C" fn(Handle, *mut usize) -> c_int;
 type TextOf = unsafe extern "C" fn(Handle, *mut c_char) -> c_int;
 
@@ -105,6 +106,7 @@ impl Nvrtc {
     pub fn compile(&self, source: &Source, target: &str) -> Result<Compiled, Error> {
         let program = self.create(source)?;
         let result = self.compile_program(program, source, target);
+        // SAFETY: NVRTC's signature; the caller gives a handle that is alive.
         type Destroy = unsafe extern "C" fn(*mut Handle) -> c_int;
         let mut program = program;
         // SAFETY: the signature is NVRTC's; the handle was made by it and is not used again.
@@ -116,6 +118,7 @@ impl Nvrtc {
     }
 
     fn create(&self, source: &Source) -> Result<Handle, Error> {
+        // SAFETY: NVRTC's signature; the caller gives strings that end in zero.
         type Create = unsafe extern "C" fn(
             *mut Handle,
             *const c_char,
@@ -147,6 +150,7 @@ impl Nvrtc {
     }
 
     fn compile_program(&self, program: Handle, source: &Source, target: &str) -> Result<Compiled, Error> {
+        // SAFETY: NVRTC's signature; the caller gives a handle that is alive and strings that end in zero.
         type Compile = unsafe extern "C" fn(Handle, c_int, *const *const c_char) -> c_int;
         let architecture = format!("--gpu-architecture=sm_{target}");
         let options: Vec<CString> = std::iter::once(architecture.as_str())

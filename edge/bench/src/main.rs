@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! samebit-bench product [--rounds N] [--threads 1,2] [--shape MxNxK]     our product, crate gemm, crate faer
+//! samebit-bench exact [the same]                                         our products of integers, the faster of both in f32
 //! samebit-bench step JOB.yaml [THREADS [ROUNDS]]                         our training step, PyTorch's (SAMEBIT_PYTHON)
 //! samebit-bench segment JOB.yaml DIR THREADS STEPS                       hashing and storing beside a segment's steps
 //! ```
+mod exact;
 mod product;
 mod segment;
 mod step;
@@ -15,6 +17,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
         Some((command, rest)) if command == "product" => product::Settings::parse(rest).map(product::run),
+        Some((command, rest)) if command == "exact" => product::Settings::parse(rest).map(exact::run),
         Some((command, rest)) if command == "step" => {
             step::Step::parse(rest).and_then(|step| step.run().map_err(|error| error.to_string()))
         }
@@ -25,10 +28,10 @@ fn main() -> ExitCode {
             number(threads)
                 .and_then(|threads| run(threads, number(steps)?).map_err(|error| error.to_string()))
         }
-        _ => {
-            Err("hint: samebit-bench product … | step JOB.yaml … | segment JOB.yaml DIR THREADS STEPS"
-                .to_owned())
-        }
+        _ => Err(
+            "hint: samebit-bench product … | exact … | step JOB.yaml … | segment JOB.yaml DIR THREADS STEPS"
+                .to_owned(),
+        ),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

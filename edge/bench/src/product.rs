@@ -34,10 +34,10 @@ const SAMPLE: Duration = Duration::from_micros(500);
 
 /// What to measure.
 pub struct Settings {
-    rounds: usize,
-    threads: Vec<usize>,
-    shapes: Vec<(usize, usize, usize)>,
-    isa: Isa,
+    pub rounds: usize,
+    pub threads: Vec<usize>,
+    pub shapes: Vec<(usize, usize, usize)>,
+    pub isa: Isa,
 }
 
 impl Settings {
@@ -101,28 +101,30 @@ pub fn run(settings: Settings) {
 }
 
 /// One shape with its operands.
-struct Case {
-    isa: Isa,
-    m: usize,
-    n: usize,
-    k: usize,
+pub struct Case {
+    pub isa: Isa,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
     threads: usize,
-    a: Vec<f32>,
+    pub a: Vec<f32>,
     /// \[N, K\].
-    b: Vec<f32>,
+    pub b: Vec<f32>,
     /// \[K, N\].
     b_transposed: Vec<f32>,
     packed: Option<PackedB>,
-    c: Vec<f32>,
+    pub c: Vec<f32>,
 }
 
 impl Case {
-    fn new(isa: Isa, m: usize, n: usize, k: usize, threads: usize) -> Self {
+    /// Operands of normal values, nearly: sums of twelve uniform ones.
+    pub fn new(isa: Isa, m: usize, n: usize, k: usize, threads: usize) -> Self {
         let mut state = 1u32;
-        let mut draw = || {
+        let mut uniform = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            (state >> 8) as f32 / (1 << 24) as f32
         };
+        let mut draw = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
         let a = (0..m * k).map(|_| draw()).collect();
         let b: Vec<f32> = (0..n * k).map(|_| draw()).collect();
         let b_transposed = (0..n * k).map(|i| b[i % n * k + i / n]).collect();
@@ -176,7 +178,7 @@ impl Case {
         }
     }
 
-    fn gemm(&mut self, transposed: bool) {
+    pub fn gemm(&mut self, transposed: bool) {
         let (m, n, k) = (self.m, self.n, self.k);
         let (b, column_stride, row_stride) =
             if transposed { (&self.b_transposed, 1, n as isize) } else { (&self.b, k as isize, 1) };
@@ -210,7 +212,7 @@ impl Case {
         }
     }
 
-    fn faer(&mut self, transposed: bool) {
+    pub fn faer(&mut self, transposed: bool) {
         let (m, n, k) = (self.m, self.n, self.k);
         let b = if transposed {
             MatRef::from_row_major_slice(&self.b_transposed, k, n)

@@ -23,7 +23,7 @@ pub fn of_revert(data: &Bytes) -> Option<&'static str> {
     Some(names!(error, Errors:
         ChildBeyondEnd, ClaimExists, ClaimNotLiving, ClockOut, ClockRuns, EntryClosed, EntryOpen, GameExists, HashFailed,
         KeptBefore, LeafBeyondEnd, MissingPart, NoDifference, NoSuchSegment, NotKept, NotMalformed, NotOwner, Nothing,
-        NothingToUnfold, NothingToWithdraw, OffsetBeyondEnd, OverLimit, ProfileTooLong, QuestionExists, QuestionNotOpen,
+        NothingToUnfold, NothingToWithdraw, OffsetBeyondEnd, OverLimit, QuestionExists, QuestionNotOpen,
         QuestionStillOpen, RootsDiffer, SameChild, SameRoot, SameWord, TooManyMoves, TooManySlots, TransferFailed,
         UnknownGame, UnusedParts, WitnessTooLong, WordTooLarge, WrongBond, WrongDigest, WrongKind, WrongNodeCount,
         WrongOrder, WrongPageLength, WrongPosition, WrongQuestion, WrongSiblingCount, WrongStage, WrongStepCount,

@@ -15,11 +15,13 @@ mod world;
 use common::Random;
 use programs::product_node;
 use samebit_commit::tensor::page_digest;
-use samebit_commit::{BatchOpening, Canonical, DType, Digest, Encoder, Kind, Opening, Sequence, SequenceError};
+use samebit_commit::{
+    BatchOpening, Canonical, DType, Digest, Encoder, Kind, Opening, Sequence, SequenceError,
+};
 use samebit_dispute::limits::LANES;
 use samebit_dispute::{
-    Amount, Answer, Case, ClaimId, Dispute, Event, Evidence, Header, JudgeKind, Kept, Message, Move, Output, Owner,
-    Position, Question, Referee, RefereeError, Seconds, Side, Story, Structure, Truth, answer, number,
+    Amount, Answer, Case, ClaimId, Dispute, Event, Evidence, Header, JudgeKind, Kept, Message, Move, Output,
+    Owner, Position, Question, Referee, RefereeError, Seconds, Side, Story, Structure, Truth, answer, number,
 };
 use samebit_graph::node::Node;
 use samebit_num::{Binary32, Soft, fold};
@@ -157,7 +159,13 @@ impl Story for Tale {
     fn row(&self, _: u64, _: u32, _: u64) -> Result<Box<dyn Sequence + '_>, SequenceError> {
         Err(SequenceError::Unavailable { what: "a row of a product".to_owned() })
     }
-    fn evidence(&self, _: &Question, _: &Position, side: Side, _: JudgeKind) -> Result<Evidence, SequenceError> {
+    fn evidence(
+        &self,
+        _: &Question,
+        _: &Position,
+        side: Side,
+        _: JudgeKind,
+    ) -> Result<Evidence, SequenceError> {
         let mut encoder = Encoder::new();
         encoder.u8(side as u8);
         self.node_opening().encode(&mut encoder);
@@ -255,7 +263,9 @@ fn play(game: &mut Match, tales: &[Tale; 2], mut position: Position) -> (Positio
         let side = position.turn;
         let story = &tales[side.index()];
         let answered = answer(story, &game.question, &position, side, last.as_ref());
-        let Some(Answer::Play(play)) = answered.expect("a story that answers") else { return (position, moves) };
+        let Some(Answer::Play(play)) = answered.expect("a story that answers") else {
+            return (position, moves);
+        };
         moves[side.index()] += 1;
         let name = format!("move {:02} from {}", position.moves + 1, position.stage);
         let message = Message::Move { position, play };
@@ -282,11 +292,18 @@ fn a_whole_dispute_stays_under_its_limit() {
     let events = game.send("pair", FUND, &Message::Pair { question: id, claims, opened });
     let [Event::Paired { position }] = events.as_slice() else { panic!("{events:?}") };
     let (position, moves) = play(&mut game, &tales, position.clone());
-    assert_eq!((position.step, position.node, position.element, position.block), (STEP, NODE, ELEMENT, BLOCK));
+    assert_eq!(
+        (position.step, position.node, position.element, position.block),
+        (STEP, NODE, ELEMENT, BLOCK)
+    );
 
     let evidence = tales[0].evidence(&question, &position, Side::A, JudgeKind::Block).expect("evidence");
     let (kind, witness) = (JudgeKind::Block, evidence.witness);
-    game.send("truth of a product's block", FUND, &Message::Judge { position, kind, witness, slots: Vec::new() });
+    game.send(
+        "truth of a product's block",
+        FUND,
+        &Message::Judge { position, kind, witness, slots: Vec::new() },
+    );
     game.now = game.now.plus(Seconds(86_400));
     game.send("resolve", FUND, &Message::Resolve { question: id, claim: claims[0] });
     game.send("release", FUND, &Message::Release { question: id, claim: claims[0] });

@@ -4,7 +4,8 @@
 use super::common::Random;
 use samebit_commit::Digest;
 use samebit_dispute::{
-    Amount, Before, Choice, ClaimId, Commitment, Descent, Head, JudgeKind, Message, Move, Parts, Position, Seconds,
+    Amount, Before, Choice, ClaimId, Commitment, Descent, Head, JudgeKind, Message, Move, Parts, Position,
+    Seconds,
 };
 
 pub struct Bend<'a>(pub &'a mut Random);
@@ -171,7 +172,9 @@ impl Bend<'_> {
             0 => witness[0] = self.below(6) as u8,
             1 => witness[8] = self.below(4) as u8,
             2 => witness[1] ^= 0x80,
-            _ => witness[17..21].copy_from_slice(&[[0; 4], [0xff; 4], [0, 0, 0, 1]][self.0.below(3) as usize]),
+            _ => {
+                witness[17..21].copy_from_slice(&[[0; 4], [0xff; 4], [0, 0, 0, 1]][self.0.below(3) as usize])
+            }
         }
     }
 
@@ -196,7 +199,9 @@ impl Bend<'_> {
             0 => match &mut descent.parts {
                 Some(parts) if self.below(2) == 0 => self.flip(&mut parts.trace_top),
                 Some(_) => descent.parts = None,
-                None => descent.parts = Some(Parts { trace_top: Digest([1; 32]), state_top: Digest([2; 32]) }),
+                None => {
+                    descent.parts = Some(Parts { trace_top: Digest([1; 32]), state_top: Digest([2; 32]) })
+                }
             },
             1 => match &mut descent.head {
                 Some(head) if self.below(2) == 0 => head.elements ^= 1 << self.below(64),

@@ -3,6 +3,7 @@
 
 use samebit_commit::merkle::{height, inner, list_root, width};
 use samebit_commit::{DType, Digest, Kind, Sequence, SequenceError, Tag, hash, steps, tensor};
+use samebit_dispute::limits::DEPTH;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,10 +75,19 @@ impl Sparse {
         let (start, end) = (index << level, (index + 1) << level);
         let is_real = self.leaves.range(start..end).next().is_some() || end > self.count;
         match (is_real, level) {
-            (false, _) => made_up(&[self.seed, level.into(), index]),
+            (false, _) if self.is_shown(level) => made_up(&[self.seed, level.into(), index]),
             (true, 0) => self.leaves[&index],
-            (true, _) => inner(self.digest(level - 1, 2 * index), self.digest(level - 1, 2 * index + 1)),
+            _ => inner(self.digest(level - 1, 2 * index), self.digest(level - 1, 2 * index + 1)),
         }
+    }
+
+    /// Whether a game shows the nodes of this level; those between follow from them.
+    fn is_shown(&self, level: u32) -> bool {
+        let mut shown = height(self.count);
+        while shown > level {
+            shown -= shown.div_ceil(shown.div_ceil(DEPTH));
+        }
+        shown == level
     }
 
     pub fn top(&self) -> Digest {

@@ -1,0 +1,79 @@
+//! The contracts where Node is at hand: compiled again and compared with the committed artifacts, and forge's invariants of the money.
+//! What needs no Node is in the tests of edge/referee.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// As [`contracts`]; without Node it says so and goes on.
+pub fn contracts_if_reachable(root: &Path) -> Result<(), String> {
+    if has_node() {
+        return contracts(root);
+    }
+    eprintln!("SKIPPED: `cargo xtask contracts` needs Node; tests of the committed artifacts do not");
+    Ok(())
+}
+
+/// Compiles, compares, and runs forge.
+pub fn contracts(root: &Path) -> Result<(), String> {
+    if !has_node() {
+        return Err("node is not there\nhint: install Node 20 or later".to_owned());
+    }
+    let folder = root.join("contracts");
+    let forge = folder.join("forge");
+    install(&folder)?;
+    install(&forge)?;
+    let artifacts = folder.join("artifacts");
+    let committed = files(&artifacts)?;
+    run(&folder, "node", &["build.mjs"], &[])?;
+    let built = files(&artifacts)?;
+    if committed != built {
+        let names = committed.keys().chain(built.keys());
+        let stale: Vec<&str> =
+            names.filter(|name| committed.get(*name) != built.get(*name)).map(String::as_str).collect();
+        return Err(format!(
+            "contracts/artifacts were other than what the sources compile to: {}\nhint: they are written anew; commit them",
+            stale.join(", ")
+        ));
+    }
+    let program = forge.join("node_modules/.bin/forge");
+    let config = forge.join("foundry.toml").to_string_lossy().into_owned();
+    run(&folder, &program.to_string_lossy(), &["test", "--root", "."], &[("FOUNDRY_CONFIG", &config)])
+}
+
+fn has_node() -> bool {
+    let mut command = Command::new("node");
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Installs what the lock file of a folder pins, once.
+fn install(folder: &Path) -> Result<(), String> {
+    if folder.join("node_modules").is_dir() {
+        return Ok(());
+    }
+    run(folder, "npm", &["ci", "--no-audit", "--no-fund"], &[])
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(wrong)?;
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry?;
+        Ok((entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path())?))
+    };
+    entries.map(read).collect::<std::io::Result<_>>().map_err(wrong)
+}
+
+fn run(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let text = format!("{program} {}", arguments.join(" "));
+    eprintln!("$ {text}");
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{text}` ended with {status}")),
+        Err(error) => Err(format!("`{text}`: {error}")),
+    }
+}

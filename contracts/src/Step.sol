@@ -90,9 +90,10 @@ contract Step is IReferee {
         uint256 element = position.element;
         uint256 count;
         if (Nodes.isInRow(position)) {
-            // skipNode refuses a row length of 0.
-            point.row = element / Index.u64(node.cursor);
+            uint256 rowLength = Index.u64(node.cursor);
             (node, count) = Nodes.inBody(node, position);
+            // It is a composite, and skipNode refuses one whose row length is 0.
+            point.row = element / rowLength;
             element = position.bodyElement;
         }
         // Outside a row no node of a body is before the place.

@@ -23,9 +23,9 @@ const TRANSACTION: u64 = 21_000;
 const FLOOR_BYTE: u64 = 40;
 const BYTE: u64 = 16;
 /// Question, position and the node's siblings; zero bytes count a quarter.
-const LEAF_BYTES: u64 = 1_400;
+const LEAF_BYTES: u64 = 1_130;
 /// A tensor: one page, its siblings and those of the tensor's root.
-const TENSOR_BYTES: u64 = 2_170;
+const TENSOR_BYTES: u64 = 2_060;
 /// One more page next to another, and one somewhere else.
 const NEXT_PAGE_BYTES: u64 = 1_120;
 const FAR_PAGE_BYTES: u64 = 1_700;
@@ -33,20 +33,20 @@ const FAR_PAGE_BYTES: u64 = 1_700;
 const KEPT_BYTES: u64 = 90;
 
 /// Reading question, position and node.
-const LEAF: u64 = 30_000;
+const LEAF: u64 = 38_000;
 /// Walking over a byte of the node, or hashing it.
 const NODE_BYTE: u64 = 20;
 /// Opening a tensor, or one more of its pages.
 const TENSOR: u64 = 24_000;
 const NEXT_PAGE: u64 = 6_000;
 /// Evaluating one atom of an index map.
-const ATOM: u64 = 600;
+const ATOM: u64 = 900;
 /// An input of a term: finding its element.
 const INPUT: u64 = 900;
 /// One term of a product.
-const PRODUCT_TERM: u64 = 1_150;
+const PRODUCT_TERM: u64 = 1_260;
 /// Adding or comparing one term.
-const SUM_TERM: u64 = 1_200;
+const SUM_TERM: u64 = 1_850;
 
 /// Terms of a lane in a block.
 const LANE_TERMS: u64 = BLOCK / 16;
@@ -282,12 +282,14 @@ mod tests {
 
     const SNAPSHOT: &str = include_str!("../../../contracts/snapshots/gas.json");
 
-    /// The gas that the snapshot has for a leaf.
+    /// The most gas that the snapshot has for a transaction of a leaf.
     fn measured(name: &str) -> u64 {
-        let line = SNAPSHOT.lines().find(|line| line.trim_start().starts_with(&format!("\"{name}\":")));
-        let line = line.unwrap_or_else(|| panic!("the snapshot has no leaf {name}"));
-        let number = line.rsplit(':').next().expect("a number follows").trim().trim_end_matches(',');
-        number.parse().expect("gas is a number")
+        let lines = SNAPSHOT.lines().filter(|line| line.trim_start().starts_with(&format!("\"{name}\":")));
+        let gas = |line: &str| {
+            let number = line.rsplit(':').next().expect("a number follows").trim().trim_end_matches(',');
+            number.parse().expect("gas is a number")
+        };
+        lines.map(gas).max().unwrap_or_else(|| panic!("the snapshot has no leaf {name}"))
     }
 
     /// The nodes of the referee's gas test, rebuilt.
@@ -311,15 +313,15 @@ mod tests {
                 "product block on two pages each, K = 4097",
                 product("product", &[1 << 16, 1 << 16], 4097, vec![row(1), Input::Outer(2, second)], None),
             ),
-            ("sum block on two pages", sum(scalar::copy(), vec![row(1)])),
-            ("sum block of squares", sum(square, vec![row(1)])),
-            ("sum block of squared differences", sum(difference, vec![row(1), Input::Outer(2, coord(0))])),
+            ("sum lane on two pages", sum(scalar::copy(), vec![row(1)])),
+            ("sum lane of squares", sum(square, vec![row(1)])),
+            ("sum lane of squared differences", sum(difference, vec![row(1), Input::Outer(2, coord(0))])),
             (
-                "sum block, terms by token",
+                "sum lane, terms by token",
                 fold_node("sum", &[1 << 25, 8], FoldKind::Sum, 4096, term, scalar::copy(), Some(token)),
             ),
             (
-                "masked maximum block",
+                "masked maximum lane",
                 fold_node("max", &[1 << 16], FoldKind::Max, 4097, vec![row(1)], scalar::copy(), Some(causal)),
             ),
             (
@@ -339,15 +341,31 @@ mod tests {
     #[test]
     fn estimates_are_no_less_than_what_was_measured_and_not_far_above() {
         for (name, node) in leaves() {
-            let (estimate, measured) = (leaf(&node), measured(name));
+            let (estimate, measured) = (leaf(&node, node.to_bytes().len() as u64), measured(name));
             assert!(estimate >= measured, "{name}: the table says {estimate}, {measured} were measured");
             assert!(estimate <= limit(&node), "{name}: {estimate} is over the limit");
-            // Half of the blocks below a predicate is cut in the measured leaves, here nothing is.
-            let slack = if name.starts_with("masked") || name.contains("token") { 2.0 } else { 1.15 };
-            assert!(
-                (estimate as f64) < measured as f64 * slack,
-                "{name}: {estimate} is far above {measured}"
-            );
+            assert!((estimate as f64) < measured as f64 * 1.25, "{name}: {estimate} is far above {measured}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_kept() {
+        let large = |node: u32| Input::Outer(node, coord(0).times(1 << 12) + coord(1));
+        let of = |count: u32| {
+            let inputs: Vec<Input> = (0..count).map(large).collect();
+            let code = match count {
+                1 => scalar::copy(),
+                2 => scalar::floats(|m, [a, b]| m.add(a, b)),
+                _ => scalar::floats(|m, [a, b, c, d]| {
+                    let (left, right) = (m.add(a, b), m.add(c, d));
+                    m.mul(left, right)
+                }),
+            };
+            let node = map("map", &[1 << 16, 1 << 12], inputs, code);
+            (kept(&node, node.to_bytes().len() as u64), leaf(&node, node.to_bytes().len() as u64))
+        };
+        assert!(of(1).0.is_empty() && of(2).0.is_empty());
+        assert!(!of(4).0.is_empty());
+        assert!((1..5).filter(|count| *count != 3).all(|count| of(count).1 <= MAP_GAS_LIMIT));
     }
 }

@@ -1,7 +1,9 @@
-//! What developers run: `cargo xtask test|tidy|vectors|ptx|bench|deny`. One command runs here exactly what runs on the build machine.
+//! What developers run: `cargo xtask test|tidy|vectors|ptx|contracts|bench|deny`. One command runs here exactly what runs on the build machine.
 
 mod command;
+mod contracts;
 mod layers;
+mod profiles;
 mod ptx;
 mod text;
 mod tidy;
@@ -11,10 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds the sweeps over all 2^32 inputs
+cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `profiles` and the sweeps over all 2^32 inputs
+cargo xtask profiles        one job in builds without, with some and with all optimisation: one final state
 cargo xtask tidy            the structure of the code
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
+cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
 
@@ -27,9 +31,11 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => test(false),
         ["test", "--slow"] => test(true),
+        ["profiles"] => profiles::profiles(&root()),
         ["tidy"] => tidy::tidy(&root()),
         ["vectors"] => vectors(),
         ["ptx"] => ptx::ptx(&root()),
+        ["contracts"] => contracts::contracts(&root()),
         ["bench", rest @ ..] => bench(rest),
         ["deny"] => deny(),
         _ => Err(format!("unknown task `{}`\n{HELP}", words.join(" "))),
@@ -71,7 +77,9 @@ fn test(slow: bool) -> Task {
         "samebit-cuda",
     ])?;
     ptx::ptx_if_reachable(&root())?;
+    contracts::contracts_if_reachable(&root())?;
     if slow {
+        profiles::profiles(&root())?;
         cargo(&[
             "test",
             "--locked",
@@ -103,6 +111,7 @@ fn bench(rest: &[&str]) -> Task {
     };
     let rounds = rest.first().copied().unwrap_or("10");
     run(&["product", "--rounds", rounds])?;
+    run(&["exact", "--rounds", rounds])?;
     let folder = root().join("target/bench-segment");
     for job in jobs(&root().join("edge/bench/jobs"))? {
         for threads in ["1", "2"] {

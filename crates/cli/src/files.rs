@@ -15,7 +15,7 @@ use samebit_recipe::tokenizer::TOKENIZER_BYTES_LIMIT;
 use samebit_recipe::{ModelConfig, Prepared, Tokenizer, TokenizerChoice};
 use samebit_trace::{Folder, Job, Receipt, TraceError, regular};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -84,6 +84,28 @@ impl Stored {
     }
 }
 
+/// Whether anything has this name, be it a link to nothing: then it is not to be taken for absent.
+pub fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Makes the directory, and keeps other processes from running into it until the file is closed.
+///
+/// # Errors
+/// It cannot be made, or another process runs into it.
+pub fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+    std::fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
+    let Ok(file) = File::open(directory) else { return Ok(None) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Failure::input(format!(
+            "another process is running a job into {}\nhint: wait for it, or give another --out",
+            directory.display()
+        ))),
+        // Not every system and file system can lock a directory.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
+}
+
 /// The folder of a run, given by its path or its receipt's.
 ///
 /// # Errors
@@ -95,7 +117,7 @@ pub fn run_folder(path: &Path) -> Result<Folder, Failure> {
         false => path,
     };
     let folder = Folder::at(directory);
-    if folder.file(RECEIPT).symlink_metadata().is_ok() {
+    if is_there(&folder.file(RECEIPT)) {
         return Ok(folder);
     }
     let what = if directory.is_dir() { "has no receipt.json" } else { "is no directory" };

@@ -76,6 +76,17 @@ impl<'a> Needs<'a> {
     }
 }
 
+/// The memory of this machine, where the system tells it.
+pub fn memory_bytes() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let system = rustix::system::sysinfo();
+        u64::try_from(u128::from(system.mem_unit) * u128::from(system.totalram)).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// Reads an amount of memory: bytes, or with one of K, M, G, T (also KiB, …), powers of 1,024.
 ///
 /// # Errors

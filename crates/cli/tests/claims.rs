@@ -32,6 +32,9 @@ fn found(ran: &Ran) -> Value {
     ran.json()["finding"].clone()
 }
 
+/// What is done to a file's text.
+type Change<'a> = &'a dyn Fn(&str) -> String;
+
 /// The line of a step with one number moved to its neighbour.
 fn nudged(text: &str, step: usize, key: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -55,7 +58,7 @@ fn lines_of_metrics_follow_from_the_steps_to_the_last_bit() {
         assert!(finding["message"].as_str().is_some_and(|text| text.contains(key)), "{finding}");
     }
     let lines = |text: &str| text.lines().map(|line| format!("{line}\n")).collect::<Vec<_>>();
-    let changes: [(&str, &dyn Fn(&str) -> String); 7] = [
+    let changes: [(&str, Change<'_>); 7] = [
         ("another rate", &|text| nudged(text, 1, "learning_rate")),
         ("a line less", &|text| lines(text)[..4].concat()),
         ("a line more", &|text| text.to_owned() + &lines(text)[4]),

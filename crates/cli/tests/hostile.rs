@@ -3,17 +3,25 @@
 
 mod support;
 
+use samebit_commit::DType;
+use samebit_graph::Program;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use support::{Ran, World};
 
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
 }
 
+/// Puts something in a file's place.
+type Put = fn(&Path);
+
+/// The word at a place of a table.
+type Word = fn(u32) -> u32;
+
 /// What may lie in a file's place.
-const STRANGERS: [(&str, fn(&Path)); 5] = [
+const STRANGERS: [(&str, Put); 5] = [
     ("pipe", pipe),
     ("device", |path| symlink("/dev/zero", path).expect("a link")),
     ("directory", |path| std::fs::create_dir(path).expect("a directory")),
@@ -132,6 +140,85 @@ fn a_foreign_directory_is_left_alone() {
     world.job("other.yaml", &[("seed", "8")]);
     assert_eq!(world.samebit(&["run", "other.yaml", "--out", "whole", "--resume"]).code, 2);
     assert!(world.path("whole/model.partial").exists());
+}
+
+#[test]
+fn two_processes_never_run_into_one_directory() {
+    let world = World::new();
+    world.job("job.yaml", &[("max_steps", "300")]);
+    world.run("job.yaml", "whole", &[]);
+    let spawn = |_| {
+        let mut command = world.command();
+        command.args(["run", "job.yaml", "--out", "out", "--resume"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary")
+    };
+    let children: Vec<_> = (0..4).map(spawn).collect();
+    let codes: Vec<Option<i32>> =
+        children.into_iter().map(|mut child| child.wait().expect("a child").code()).collect();
+    assert!(
+        codes.contains(&Some(0)) && codes.iter().all(|code| [Some(0), Some(2)].contains(code)),
+        "{codes:?}"
+    );
+    assert_eq!(world.final_state("out"), world.final_state("whole"));
+    assert_eq!(world.read("out/metrics.jsonl"), world.read("whole/metrics.jsonl"));
+    assert_eq!(world.samebit(&["verify", "out", "--sample", "0.1"]).code, 0);
+}
+
+#[test]
+fn a_model_beyond_the_memory_is_refused() {
+    let world = World::new();
+    let model = "{model_type: gpt2, n_layer: 80, n_embd: 8192, n_head: 64, n_positions: 64, vocab_size: 256}";
+    world.job("job.yaml", &[("model_config", model)]);
+    for arguments in
+        [&["run", "job.yaml", "--out", "out"][..], &["quote", "job.yaml"], &["program", "job.yaml"]]
+    {
+        let ran = world.timed(arguments);
+        assert!(ran.code == 2 && ran.stderr.contains("of memory") && ran.stderr.contains("hint:"), "{ran:?}");
+    }
+    assert!(!world.path("out").exists());
+}
+
+#[test]
+fn tables_of_any_words_end_in_a_finding() {
+    let world = World::new();
+    world.job("job.yaml", &[("micro_batch_size", "2"), ("gradient_accumulation_steps", "3")]);
+    world.run("job.yaml", "out", &[]);
+    let words: [(&str, Word); 4] = [
+        ("zero", |_| 0),
+        ("greatest", |_| u32::MAX >> 1),
+        ("any", |at| samebit_num::canonical(at.wrapping_mul(0x9e37_79b9))),
+        ("infinite", |at| if at % 2 == 0 { f32::INFINITY.to_bits() } else { f32::NEG_INFINITY.to_bits() }),
+    ];
+    for name in ["order", "schedule", "tokens"] {
+        for (what, word) in words {
+            let _ = std::fs::remove_dir_all(world.path("lie"));
+            world.copy("out", "lie");
+            let file = format!("lie/tables/{name}.bin");
+            let count = world.read(&file).len() as u32 / 4;
+            let words: Vec<u32> = (0..count).map(word).collect();
+            world.write(&file, words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>());
+            let dtype = if name == "schedule" { DType::F32 } else { DType::U32 };
+            world.reseal("lie", |receipt| {
+                let root = samebit_commit::tensor::root_of(dtype, &words);
+                receipt.tables.insert(name.to_owned(), root);
+                receipt.data = receipt.tables["tokens"];
+                let program: Program =
+                    samebit_commit::Canonical::from_bytes(&world.read("lie/program.bin")).expect("a program");
+                let spec = samebit_graph::Spec {
+                    program: receipt.program,
+                    initial_state: receipt.initial_state,
+                    tables: program.tables.iter().map(|table| receipt.tables[&table.name]).collect(),
+                    steps: receipt.steps,
+                    segment_steps: receipt.segment_steps,
+                    profile: receipt.profile.clone(),
+                };
+                receipt.job = spec.digest();
+            });
+            let ran = world.timed(&["--json", "verify", "lie", "--all"]);
+            assert_eq!(ran.code, 4, "{what} words as table {name}: {ran:?}");
+            assert!(ran.json()["finding"]["message"].is_string(), "{ran:?}");
+        }
+    }
 }
 
 #[test]

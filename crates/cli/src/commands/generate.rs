@@ -94,14 +94,14 @@ struct Claimed {
 /// The run in the directory, if it is one's; the files that describe its model are those that the receipt names.
 fn claimed(directory: &Path) -> Result<Option<Claimed>, Failure> {
     let folder = Folder::at(directory);
-    if !folder.file("receipt.json").exists() {
+    if !files::is_there(&folder.file(files::RECEIPT)) {
         return Ok(None);
     }
     let receipt = folder.receipt()?;
     for name in [files::CONFIG, files::TOKENIZER] {
         let path = folder.file(name);
         let reason = match receipt.files.get(name) {
-            None if !path.exists() => continue,
+            None if !files::is_there(&path) => continue,
             None => "is there, but the receipt does not name it",
             Some(digest) if files::digest(&path)? != *digest => "is not the file that the receipt names",
             Some(_) => continue,

@@ -5,10 +5,10 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
-use crate::memory::{Needs, Schedule};
+use crate::memory::{Needs, Schedule, memory_bytes};
 use crate::progress::{Progress, spin};
-use crate::screen::{Screen, amount, duration, grouped};
-use samebit_recipe::{Prepared, prepare, save_model};
+use crate::screen::{Screen, amount, bytes, duration, grouped};
+use samebit_recipe::{Optimizer, Prepared, prepare, save_model};
 use samebit_trace::{
     Control, Cost, Ending, Folder, Job, Metrics, Receipt, RunRecord, Runner, TraceError, drive,
 };
@@ -41,6 +41,9 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
         engine_version: VERSION.to_owned(),
         faults: arguments.inject_fault.iter().map(ToString::to_string).collect(),
     };
+    let _lock = files::lock(&arguments.out)?;
+    // Another process may have been there since.
+    check_place(&arguments.out, arguments.resume)?;
     let receipt = start(&folder, &file, &prepared, &job, &states, &mut record)?;
     drop(states);
     let faults = faults_of(&record)?;
@@ -87,11 +90,30 @@ fn check_work(file: &samebit_recipe::Job, limit: u64) -> Result<(), Failure> {
     )))
 }
 
+/// Refuses a model whose state alone is more than this machine's memory, before a weight is drawn.
+fn check_memory(job: &samebit_recipe::Job) -> Result<(), Failure> {
+    let tensors = match job.training.optimizer {
+        Optimizer::Adamw { .. } => 3,
+        Optimizer::Sgd { .. } => 2,
+    };
+    let needed = job.model.config.parameter_count() * tensors * size_of::<f32>() as u128;
+    let needed = u64::try_from(needed).unwrap_or(u64::MAX);
+    match memory_bytes().filter(|memory| needed > *memory) {
+        None => Ok(()),
+        Some(memory) => Err(Failure::input(format!(
+            "the model's weights and moments take {}, and this machine has {} of memory\nhint: lower the model's sizes",
+            bytes(needed),
+            bytes(memory)
+        ))),
+    }
+}
+
 /// Reads what a job names and builds its program.
 ///
 /// # Errors
 /// Data, tokenizer or weights that cannot be used.
 pub fn read_job(job: &samebit_recipe::Job) -> Result<Prepared, Failure> {
+    check_memory(job)?;
     let prepared = spin("reading data and weights", || prepare(job).map_err(Failure::from))?;
     prepared.program.check().map_err(|error| {
         Failure::input(error)
@@ -157,7 +179,7 @@ fn start(
     record: &mut RunRecord,
 ) -> Result<Receipt, Failure> {
     let directory = folder.path();
-    let receipt = match folder.file(files::RECEIPT).exists() {
+    let receipt = match files::is_there(&folder.file(files::RECEIPT)) {
         true => Some(folder.receipt()?),
         false => None,
     };
@@ -165,7 +187,7 @@ fn start(
         check_same_job(directory, receipt, job)?;
     }
     // A run that was killed before its first receipt has said how it runs, and no more.
-    if receipt.is_some() || folder.file("run.json").exists() {
+    if receipt.is_some() || files::is_there(&folder.file("run.json")) {
         let before = folder.record().map_err(files::bad_record)?;
         if !record.faults.is_empty() && record.faults != before.faults {
             return Err(Failure::input(
@@ -174,7 +196,6 @@ fn start(
         }
         record.faults = before.faults;
     }
-    std::fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
     files::sweep(directory);
     folder.write_json("run.json", record)?;
     if let Some(receipt) = receipt {

@@ -20,7 +20,7 @@ pub fn check(folder: &Folder, receipt: &Receipt, job: &Job) -> Result<Vec<String
     ];
     let is_named = |name: &str| receipt.files.contains_key(name);
     for name in [files::JOB, files::CONFIG, files::TOKENIZER] {
-        if !is_named(name) && folder.file(name).exists() {
+        if !is_named(name) && files::is_there(&folder.file(name)) {
             return Err(unnamed(name).into());
         }
     }

@@ -95,7 +95,7 @@ pub fn stop(folder: &Folder, error: TraceError) -> Stop {
     let name = |path: &Path| path.strip_prefix(folder.path()).unwrap_or(path).to_string_lossy().into_owned();
     let finding = match &error {
         TraceError::Malformed { path, .. } => {
-            let kind = if path.ends_with("receipt.json") { "receipt" } else { "file" };
+            let kind = if path.ends_with(files::RECEIPT) { "receipt" } else { "file" };
             Finding { kind, ..Finding::file(&name(path), &error) }
         }
         TraceError::File { path, source } if source.kind() == ErrorKind::PermissionDenied => {

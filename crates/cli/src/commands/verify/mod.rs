@@ -162,7 +162,7 @@ fn check_weights(folder: &Folder, receipt: &Receipt, job: &Job) -> Result<(), St
     let step = receipt.steps_run();
     let Some(claimed) = receipt.weights else {
         // A run that was stopped between its last state and its weights is whole once it is resumed; until then its weights are nobody's.
-        if !folder.file(files::WEIGHTS).exists() {
+        if !files::is_there(&folder.file(files::WEIGHTS)) {
             return Ok(());
         }
         return Err(description::unnamed(files::WEIGHTS).into());

@@ -2,6 +2,7 @@
 
 mod command;
 mod contracts;
+mod contracts;
 mod layers;
 mod profiles;
 mod ptx;
@@ -19,6 +20,7 @@ cargo xtask tidy            the structure of the code
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
+cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::tidy(&root()),
         ["vectors"] => vectors(),
         ["ptx"] => ptx::ptx(&root()),
+        ["contracts"] => contracts::contracts(&root()),
         ["contracts"] => contracts::contracts(&root()),
         ["bench", rest @ ..] => bench(rest),
         ["deny"] => deny(),
@@ -77,6 +80,7 @@ fn test(slow: bool) -> Task {
         "samebit-cuda",
     ])?;
     ptx::ptx_if_reachable(&root())?;
+    contracts::contracts_if_reachable(&root())?;
     contracts::contracts_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;

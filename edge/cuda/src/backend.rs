@@ -38,6 +38,10 @@ pub struct Cuda {
     moves: Source,
     sha256: Source,
     attention: Mutex<BTreeMap<usize, Arc<Source>>>,
+    /// Tables of column offsets that launches have used.
+    tables: Mutex<BTreeMap<Arc<[u32]>, Arc<Memory>>>,
+    /// Blocks' results on their way to a total; held by a launch until its totals are joined.
+    partial: Mutex<Option<Memory>>,
 }
 
 /// An argument of 32 bits.
@@ -66,6 +70,8 @@ impl Cuda {
             moves: source::moves(),
             sha256: source::sha256(),
             attention: Mutex::default(),
+            tables: Mutex::default(),
+            partial: Mutex::default(),
         }
     }
 
@@ -85,6 +91,35 @@ impl Cuda {
         self.machine.launch(&Launch { source, kernel, grid, threads, arguments })
     }
 
+    /// Runs `work` with memory for `words` words of blocks' results. What they held before is not cleared: every launch writes all
+    /// that it reads.
+    pub(crate) fn with_partial(
+        &self,
+        words: usize,
+        work: impl FnOnce(&Memory) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*partial {
+            Some(memory) if memory.len() >= words => work(memory),
+            _ => {
+                // The old memory goes before the greater one comes.
+                *partial = None;
+                work(partial.insert(Memory::new(&self.machine, words)?))
+            }
+        }
+    }
+
+    /// A table of column offsets in the machine's memory.
+    fn table(&self, table: &Arc<[u32]>) -> Result<Arc<Memory>, Error> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(memory) = tables.get(table) {
+            return Ok(memory.clone());
+        }
+        let memory = Arc::new(Memory::of(&self.machine, table)?);
+        tables.insert(table.clone(), memory.clone());
+        Ok(memory)
+    }
+
     /// C = A · Bᵀ; `a` and `b` are addresses of the operands' first words.
     ///
     /// # Errors
@@ -100,25 +135,23 @@ impl Cuda {
             let first = Argument::Address(address + 4 * layout.offset as u64);
             [first, long(layout.row_stride), long(layout.k_stride)]
         };
-        let partial = if slices > 1 { Some(Memory::new(&self.machine, k_blocks * m * n)?) } else { None };
         let slice_blocks = k_blocks.div_ceil(slices);
-        let mut arguments = operand(a, kernel.a).to_vec();
-        arguments.extend(operand(b, kernel.b));
-        arguments.extend([
-            Argument::Address(c),
-            word(m),
-            word(n),
-            long(k),
-            word(usize::from(accumulate)),
-            partial.as_ref().map_or(NONE, Memory::argument),
-            word(slice_blocks),
-        ]);
-        let grid = [blocks(tiles, 1), 1, blocks(k_blocks.div_ceil(slice_blocks.max(1)).max(1), 1)];
-        self.launch(&self.product, "product", grid, THREADS, &arguments)?;
-        match partial {
-            Some(partial) => self.join(&partial, c, m * n, k_blocks, accumulate),
-            None => Ok(()),
+        let run = |partial: Argument| {
+            let mut arguments = operand(a, kernel.a).to_vec();
+            arguments.extend(operand(b, kernel.b));
+            let accumulate = word(usize::from(accumulate));
+            arguments.extend([Argument::Address(c), word(m), word(n), long(k), accumulate]);
+            arguments.extend([partial, word(slice_blocks)]);
+            let grid = [blocks(tiles, 1), 1, blocks(k_blocks.div_ceil(slice_blocks.max(1)).max(1), 1)];
+            self.launch(&self.product, "product", grid, THREADS, &arguments)
+        };
+        if slices == 1 {
+            return run(NONE);
         }
+        self.with_partial(k_blocks * m * n, |partial| {
+            run(partial.argument())?;
+            self.join(partial, c, m * n, k_blocks, accumulate)
+        })
     }
 
     /// Slices of k: enough to give every multiprocessor its tiles, at most one for each block of k, within the memory's limit.
@@ -180,10 +213,9 @@ impl Cuda {
         for &(address, origin) in inputs {
             arguments.extend([Argument::Address(address), Argument::Long(origin)]);
         }
-        let tables: Result<Vec<Memory>, Error> =
-            kernel.offsets.iter().map(|table| Memory::of(&self.machine, table)).collect();
-        let tables = tables?;
-        arguments.extend(tables.iter().map(Memory::argument));
+        for table in &kernel.offsets {
+            arguments.push(self.table(table)?.argument());
+        }
         arguments.extend(outputs.iter().map(|&address| Argument::Address(address)));
         let count = match (kernel.by_row, kernel.columns) {
             (true, _) | (false, 1) => program.rows,
@@ -226,15 +258,16 @@ impl Cuda {
 
     fn total(&self, kernel: &TotalKernel, x: u64, out: u64) -> Result<(), Error> {
         let chains = kernel.len.div_ceil(BLOCK);
-        let partial = Memory::new(&self.machine, chains)?;
-        if chains > 0 {
-            let arguments = [Argument::Address(x), long(kernel.len), partial.argument()];
-            let grid = [blocks(chains, MAP_THREADS / 16), 1, 1];
-            let source = total_kernel(&kernel.code);
-            self.launch(&source, "total_chains", grid, MAP_THREADS, &arguments)?;
-        }
-        let arguments = [partial.argument(), Argument::Address(out), long(chains)];
-        self.launch(&self.product, "join_one", [1, 1, 1], THREADS, &arguments)
+        self.with_partial(chains, |partial| {
+            if chains > 0 {
+                let arguments = [Argument::Address(x), long(kernel.len), partial.argument()];
+                let grid = [blocks(chains, MAP_THREADS / 16), 1, 1];
+                let source = total_kernel(&kernel.code);
+                self.launch(&source, "total_chains", grid, MAP_THREADS, &arguments)?;
+            }
+            let arguments = [partial.argument(), Argument::Address(out), long(chains)];
+            self.launch(&self.product, "join_one", [1, 1, 1], THREADS, &arguments)
+        })
     }
 
     fn attention(&self, kernel: &AttentionKernel, inputs: &[u64], outputs: &[u64]) -> Result<(), Error> {
@@ -283,14 +316,27 @@ impl Cuda {
     /// # Errors
     /// The machine's.
     pub fn hash_pages(&self, address: u64, words: usize) -> Result<Memory, Error> {
-        let pages = words.div_ceil(samebit_commit::tensor::PAGE_WORDS);
-        let digests = Memory::new(&self.machine, 8 * pages)?;
-        if pages > 0 {
-            let arguments = [Argument::Address(address), long(words), digests.argument()];
-            let grid = [blocks(pages, HASH_THREADS), 1, 1];
-            self.launch(&self.sha256, "page_digests", grid, HASH_THREADS, &arguments)?;
-        }
+        let digests = Memory::new(&self.machine, 8 * words.div_ceil(samebit_commit::tensor::PAGE_WORDS))?;
+        self.hash_pages_into(address, words, &digests)?;
         Ok(digests)
+    }
+
+    /// The same into memory that is there.
+    ///
+    /// # Errors
+    /// The machine's.
+    ///
+    /// # Panics
+    /// If there are not 8 words for each page.
+    pub fn hash_pages_into(&self, address: u64, words: usize, digests: &Memory) -> Result<(), Error> {
+        let pages = words.div_ceil(samebit_commit::tensor::PAGE_WORDS);
+        assert!(digests.len() >= 8 * pages, "{} words for {pages} digests", digests.len());
+        if pages == 0 {
+            return Ok(());
+        }
+        let arguments = [Argument::Address(address), long(words), digests.argument()];
+        let grid = [blocks(pages, HASH_THREADS), 1, 1];
+        self.launch(&self.sha256, "page_digests", grid, HASH_THREADS, &arguments)
     }
 
     /// The top of the tree over the pages of `words` words at `address`: nothing but 32 bytes leaves the machine.

@@ -39,7 +39,6 @@ pub fn source(bits: Bits) -> Source {
         name: format!("exact{count}"),
         text: Cow::Owned(format!("#define BITS {count}\n{}", include_str!("../kernels/exact.cu"))),
         kernels: vec![Cow::Borrowed("quantise"), Cow::Borrowed("exact_product")],
-        only: None,
     }
 }
 
@@ -132,23 +131,42 @@ impl Cuda {
         rows: usize,
         k: usize,
     ) -> Result<Packed, Error> {
+        let packed = self.room(bits, rows, k)?;
+        self.quantise_into(&packed, address, layout)?;
+        Ok(packed)
+    }
+
+    /// Room for an operand of `rows` × `k`.
+    ///
+    /// # Errors
+    /// The machine's.
+    pub fn room(&self, bits: Bits, rows: usize, k: usize) -> Result<Packed, Error> {
         let k_blocks = k.div_ceil(BLOCK);
-        let planes = Memory::new(self.machine(), self::planes(bits) * rows * k_blocks * BLOCK / 4)?;
+        let planes = Memory::new(self.machine(), planes(bits) * rows * k_blocks * BLOCK / 4)?;
         let exponents = Memory::new(self.machine(), rows * k_blocks)?;
-        if rows * k > 0 {
-            let arguments = [
-                Argument::Address(address + 4 * layout.offset as u64),
-                long(layout.row_stride),
-                long(layout.k_stride),
-                long(rows),
-                long(k),
-                planes.argument(),
-                exponents.argument(),
-            ];
-            let grid = [blocks(rows, QUANTISE_ROWS), blocks(k_blocks, 1), 1];
-            self.launch(&source(bits), "quantise", grid, THREADS, &arguments)?;
-        }
         Ok(Packed { planes, exponents, rows, k, bits })
+    }
+
+    /// Quantises and packs a matrix into room that is there; as [`Cuda::quantise`].
+    ///
+    /// # Errors
+    /// The machine's.
+    pub fn quantise_into(&self, packed: &Packed, address: u64, layout: Layout) -> Result<(), Error> {
+        let &Packed { ref planes, ref exponents, rows, k, bits } = packed;
+        if rows * k == 0 {
+            return Ok(());
+        }
+        let arguments = [
+            Argument::Address(address + 4 * layout.offset as u64),
+            long(layout.row_stride),
+            long(layout.k_stride),
+            long(rows),
+            long(k),
+            planes.argument(),
+            exponents.argument(),
+        ];
+        let grid = [blocks(rows, QUANTISE_ROWS), blocks(k.div_ceil(BLOCK), 1), 1];
+        self.launch(&source(bits), "quantise", grid, THREADS, &arguments)
     }
 
     /// C = A · Bᵀ of packed operands; `c` is the address of \[rows of a, rows of b\].
@@ -168,26 +186,30 @@ impl Cuda {
         let tiles = m.div_ceil(tile_m) * n.div_ceil(tile_n);
         let slices = self.slices(tiles, k_blocks, m * n);
         let slice_blocks = k_blocks.div_ceil(slices);
-        let partial = if slices > 1 { Some(Memory::new(self.machine(), k_blocks * m * n)?) } else { None };
-        let arguments = [
-            a.planes.argument(),
-            a.exponents.argument(),
-            b.planes.argument(),
-            b.exponents.argument(),
-            Argument::Address(c),
-            word(m),
-            word(n),
-            word(k_blocks),
-            word(usize::from(accumulate)),
-            partial.as_ref().map_or(Argument::Address(0), Memory::argument),
-            word(slice_blocks),
-        ];
-        let grid = [blocks(tiles, 1), 1, blocks(k_blocks.div_ceil(slice_blocks.max(1)).max(1), 1)];
-        self.launch(&source(a.bits), "exact_product", grid, THREADS, &arguments)?;
-        match partial {
-            Some(partial) => self.join(&partial, c, m * n, k_blocks, accumulate),
-            None => Ok(()),
+        let run = |partial: Argument| {
+            let arguments = [
+                a.planes.argument(),
+                a.exponents.argument(),
+                b.planes.argument(),
+                b.exponents.argument(),
+                Argument::Address(c),
+                word(m),
+                word(n),
+                word(k_blocks),
+                word(usize::from(accumulate)),
+                partial,
+                word(slice_blocks),
+            ];
+            let grid = [blocks(tiles, 1), 1, blocks(k_blocks.div_ceil(slice_blocks.max(1)).max(1), 1)];
+            self.launch(&source(a.bits), "exact_product", grid, THREADS, &arguments)
+        };
+        if slices == 1 {
+            return run(Argument::Address(0));
         }
+        self.with_partial(k_blocks * m * n, |partial| {
+            run(partial.argument())?;
+            self.join(partial, c, m * n, k_blocks, accumulate)
+        })
     }
 
     /// The exact product of two tensors, quantised on the way; addresses as for [`Cuda::product`].

@@ -15,8 +15,6 @@ pub struct Source {
     pub text: Cow<'static, str>,
     /// The kernels in it.
     pub kernels: Vec<Cow<'static, str>>,
-    /// Whether only one architecture has its instructions.
-    pub only: Option<Arch>,
 }
 
 /// An architecture that kernels are compiled for: `sm_75` and so on, by its number with the suffix of its own features.
@@ -41,17 +39,12 @@ impl Source {
     /// A fixed source.
     fn fixed(name: &str, text: &'static str, kernels: &[&'static str]) -> Self {
         let kernels = kernels.iter().map(|&kernel| Cow::Borrowed(kernel)).collect();
-        Self { name: name.to_owned(), text: Cow::Borrowed(text), kernels, only: None }
+        Self { name: name.to_owned(), text: Cow::Borrowed(text), kernels }
     }
 
     /// A generated source of one kernel.
     pub fn generated(name: &str, text: String, kernel: &'static str) -> Self {
-        Self {
-            name: name.to_owned(),
-            text: Cow::Owned(text),
-            kernels: vec![Cow::Borrowed(kernel)],
-            only: None,
-        }
+        Self { name: name.to_owned(), text: Cow::Owned(text), kernels: vec![Cow::Borrowed(kernel)] }
     }
 }
 
@@ -93,7 +86,6 @@ pub fn attention(head_size: usize) -> Source {
         name: format!("attention_{head_size}"),
         text: Cow::Owned(text),
         kernels: kernels.map(Cow::Borrowed).into(),
-        only: None,
     }
 }
 

@@ -157,12 +157,15 @@ impl Bench {
         let what = |name: &str| format!("{name} {m}×{n}×{k}");
         self.lines.push(Line { what: what("ordered f32"), seconds, multiply_adds, bytes, floor, peers });
         for bits in Bits::ALL {
-            let operand =
-                |memory: &Memory, rows| self.backend.quantise(bits, memory.address(), layout, rows, k);
-            let (left, right) = (operand(&a, m)?, operand(&b, n)?);
-            let seconds = self.best(|| self.backend.packed_product(&left, &right, c.address(), false))?;
-            let whole = self
-                .best(|| self.backend.exact_product(bits, &kernel, a.address(), b.address(), c.address()))?;
+            let (left, right) = (self.backend.room(bits, m, k)?, self.backend.room(bits, n, k)?);
+            let pack = || {
+                self.backend.quantise_into(&left, a.address(), layout)?;
+                self.backend.quantise_into(&right, b.address(), layout)
+            };
+            let multiply = || self.backend.packed_product(&left, &right, c.address(), false);
+            pack()?;
+            let seconds = self.best(multiply)?;
+            let whole = self.best(|| pack().and_then(|()| multiply()))?;
             let floor = (multiply_adds * planes(bits) as f64 / self.card.byte_rate()?).max(memory);
             let name = format!("exact{}", bits.count());
             let line = |what, seconds| Line { what, seconds, multiply_adds, bytes, floor, peers: Vec::new() };
@@ -227,7 +230,8 @@ impl Bench {
     fn hash(&mut self) -> Result<(), Error> {
         let words = self.random(HASHED)?;
         let bytes = 4.0 * HASHED as f64;
-        let seconds = self.best(|| self.backend.hash_pages(words.address(), HASHED).map(drop))?;
+        let digests = Memory::new(self.backend.machine(), HASHED / 256 * 8)?;
+        let seconds = self.best(|| self.backend.hash_pages_into(words.address(), HASHED, &digests))?;
         let floor = bytes / self.card.bandwidth()?;
         let what = format!("SHA-256 of {} pages", HASHED / 256);
         self.lines.push(Line { what, seconds, multiply_adds: 0.0, bytes, floor, peers: Vec::new() });

@@ -88,14 +88,14 @@ function artifactsOf(path, contracts, runs) {
 const paths = sourcePaths(join(ROOT, "src"));
 const sourcesSha256 = sourceDigest(paths);
 const artifacts = join(ROOT, "artifacts");
+const built = batches(paths).flatMap(([runs, wanted]) => {
+  const compiled = compile(wanted, runs);
+  return wanted.flatMap((path) => artifactsOf(path, compiled[path] ?? {}, runs));
+});
+// Nothing is touched before everything is compiled.
 if (process.argv.length === 2) rmSync(artifacts, { recursive: true, force: true });
 mkdirSync(artifacts, { recursive: true });
-for (const [runs, wanted] of batches(paths)) {
-  const compiled = compile(wanted, runs);
-  for (const path of wanted) {
-    for (const artifact of artifactsOf(path, compiled[path] ?? {}, runs)) {
-      writeFileSync(join(artifacts, `${artifact.contract}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
-      console.log(`${artifact.contract}: ${artifact.runtimeBytes} bytes`);
-    }
-  }
+for (const artifact of built) {
+  writeFileSync(join(artifacts, `${artifact.contract}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
+  console.log(`${artifact.contract}: ${artifact.runtimeBytes} bytes`);
 }

@@ -14,8 +14,6 @@ library Questions {
     error Nothing(Term term);
     /// @notice The job has no segment of `count` steps that begins at step `first`.
     error NoSuchSegment(uint256 first, uint256 count);
-    /// @notice The profile's name is too long to be part of a job.
-    error ProfileTooLong(uint256 length);
 
     /// @dev What a refusal is about.
     enum Term {
@@ -80,7 +78,8 @@ library Questions {
             )
         );
         uint256 length = bytes(header.profile).length;
-        if (length > type(uint16).max) revert ProfileTooLong(length);
+        // A profile too long for the encoding names no job.
+        if (length > type(uint16).max) return 0;
         return Merkle.ofBytes(
             abi.encodePacked(
                 uint8(Merkle.TAG_SPEC),

@@ -40,7 +40,7 @@ pub fn contracts(root: &Path) -> Result<(), String> {
     run(&folder, &program.to_string_lossy(), &["test", "--root", "."], &[("FOUNDRY_CONFIG", &config)])
 }
 
-fn has_node() -> bool {
+pub fn has_node() -> bool {
     let mut command = Command::new("node");
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -52,7 +52,7 @@ fn install_all(root: &Path) -> Result<(), String> {
 }
 
 /// Installs what the lock file of a folder pins, once.
-fn install(folder: &Path) -> Result<(), String> {
+pub fn install(folder: &Path) -> Result<(), String> {
     if folder.join("node_modules").is_dir() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 mod command;
 mod contracts;
-mod contracts;
+mod foundry;
 mod layers;
 mod profiles;
 mod ptx;
@@ -19,7 +19,7 @@ cargo xtask profiles        one job in builds without, with some and with all op
 cargo xtask tidy            the structure of the code
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
-cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
+cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
 cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::tidy(&root()),
         ["vectors"] => vectors(),
         ["ptx"] => ptx::ptx(&root()),
-        ["contracts"] => contracts::contracts(&root()),
+        ["foundry"] => foundry::foundry(&root()),
         ["contracts"] => contracts::contracts(&root()),
         ["bench", rest @ ..] => bench(rest),
         ["deny"] => deny(),
@@ -80,7 +80,6 @@ fn test(slow: bool) -> Task {
         "samebit-cuda",
     ])?;
     ptx::ptx_if_reachable(&root())?;
-    contracts::contracts_if_reachable(&root())?;
     contracts::contracts_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;

@@ -1,0 +1,32 @@
+//! Chains and clients of other people, where Node is at hand: npm's anvil and cast against `samebit-chain`.
+
+use crate::command::cargo_with;
+use crate::contracts::{has_node, install};
+use std::path::Path;
+
+/// Where the programs are installed, as `edge/foundry/package-lock.json` pins them.
+const FOLDER: &str = "edge/foundry";
+
+#[allow(dead_code)]
+/// As [`foundry`]; without Node it says so and goes on.
+pub fn foundry_if_reachable(root: &Path) -> Result<(), String> {
+    if has_node() {
+        return foundry(root);
+    }
+    eprintln!(
+        "SKIPPED: `cargo xtask foundry` needs Node; the tests of samebit-chain on its own chain do not"
+    );
+    Ok(())
+}
+
+/// Installs the programs and runs the tests that need them.
+pub fn foundry(root: &Path) -> Result<(), String> {
+    if !has_node() {
+        return Err("node is not there\nhint: install Node 20 or later".to_owned());
+    }
+    let folder = root.join(FOLDER);
+    install(&folder)?;
+    let programs = folder.join("node_modules/@foundry-rs");
+    let arguments = ["test", "--locked", "-p", "samebit-chain", "--test", "foundry", "--", "--ignored"];
+    cargo_with(&[("SAMEBIT_FOUNDRY", programs.as_os_str())], &arguments)
+}

@@ -33,6 +33,7 @@ pub mod accounts;
 pub mod client;
 mod deployment;
 mod devnet;
+pub mod dispute;
 pub mod embedded;
 mod error;
 pub mod limits;

@@ -47,6 +47,10 @@ pub enum Verb {
     Verify(Verify),
     /// Find the first step, node, page and element in which two runs of one job differ
     Pinpoint(Pinpoint),
+    /// Let the contracts settle which of two runs is right
+    Dispute(Dispute),
+    /// Run a development chain with the contracts on this machine
+    Devnet(Devnet),
     /// List the program's nodes
     Program(Program),
     /// Tell what a job costs before it runs
@@ -141,6 +145,63 @@ pub struct Pinpoint {
     pub dir_a: PathBuf,
     /// Another run of the same job
     pub dir_b: PathBuf,
+}
+
+/// `samebit dispute`.
+#[derive(Args, Debug)]
+pub struct Dispute {
+    /// A run's directory
+    pub dir_a: PathBuf,
+    /// Another run of the same job
+    pub dir_b: PathBuf,
+    /// The segment to argue about; the first whose claims differ if absent
+    #[arg(long, value_name = "I")]
+    pub segment: Option<u64>,
+    /// The chain to argue on; the embedded one in a temporary folder if absent
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SAMEBIT_RPC_URL",
+        hide_env_values = true,
+        conflicts_with = "chain"
+    )]
+    pub rpc_url: Option<String>,
+    /// The Dispute contract there; deployed with its referee if absent
+    #[arg(long, value_name = "ADDRESS", env = "SAMEBIT_CONTRACT", hide_env_values = true,
+          value_parser = crate::commands::dispute::parse_address)]
+    pub contract: Option<samebit_chain::types::Address>,
+    /// The folder of an embedded chain to argue on
+    #[arg(long, value_name = "DIR")]
+    pub chain: Option<PathBuf>,
+    /// Private key of the owner of the first claim
+    #[arg(long, value_name = "KEY", env = "SAMEBIT_KEY_A", hide_env_values = true, hide = true)]
+    pub key_a: Option<String>,
+    /// Private key of the owner of the second claim
+    #[arg(long, value_name = "KEY", env = "SAMEBIT_KEY_B", hide_env_values = true, hide = true)]
+    pub key_b: Option<String>,
+    /// For demonstrations: this side stops after its first move and loses by its clock
+    #[arg(long, value_name = "SIDE", value_enum)]
+    pub stall: Option<SideName>,
+}
+
+/// One of two runs.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideName {
+    /// The first
+    A,
+    /// The second
+    B,
+}
+
+/// `samebit devnet`.
+#[derive(Args, Debug)]
+pub struct Devnet {
+    /// Where the chain and its samebit.toml are kept; started again, it goes on
+    #[arg(long, value_name = "DIR", default_value = "devnet")]
+    pub dir: PathBuf,
+    /// The port on this machine; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 8545)]
+    pub port: u16,
 }
 
 /// `samebit program`.

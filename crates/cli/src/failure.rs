@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The exit codes; 3 (not reachable) belongs to commands that use a network.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -17,6 +17,8 @@ pub enum Exit {
     Failed = 1,
     /// The usage or an input is wrong: nothing was tried.
     Input = 2,
+    /// A chain could not be reached.
+    Unreachable = 3,
     /// A verification found something wrong.
     Mismatch = 4,
 }

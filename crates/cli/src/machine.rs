@@ -6,6 +6,7 @@ use crate::memory::Schedule;
 use samebit_engine::Settings;
 use samebit_ops::{Backend, Cpu};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +27,27 @@ pub struct Machine {
 struct Config {
     backend: Option<String>,
     threads: Option<u16>,
+    chain: Option<ChainConfig>,
+}
+
+/// The chain of a project, as `samebit devnet` writes it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ChainConfig {
+    /// Where it is served.
+    pub rpc_url: Option<String>,
+    /// Its contracts by name.
+    #[serde(default)]
+    pub contracts: BTreeMap<String, String>,
+}
+
+impl ChainConfig {
+    /// The chain of `samebit.toml` here; of none, nothing is known.
+    ///
+    /// # Errors
+    /// A config file that cannot be read or has an unknown key.
+    pub fn of_project() -> Result<ChainConfig, Failure> {
+        Ok(read(Path::new("samebit.toml"))?.chain.unwrap_or_default())
+    }
 }
 
 impl Machine {
@@ -76,6 +98,9 @@ fn read(path: &Path) -> Result<Config, Failure> {
     };
     toml::from_str(&bytes).map_err(|error| {
         let message = error.message().lines().next().unwrap_or_default().to_owned();
-        Failure::input(format!("{}: {message}\nhint: the keys are backend and threads", path.display()))
+        Failure::input(format!(
+            "{}: {message}\nhint: the keys are backend, threads and chain",
+            path.display()
+        ))
     })
 }

@@ -58,6 +58,8 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Outcome {
         Verb::Generate(generate) => commands::generate::generate(generate, global, screen),
         Verb::Verify(verify) => commands::verify::verify(verify, global, screen),
         Verb::Pinpoint(pinpoint) => commands::pinpoint::pinpoint(pinpoint, global, screen),
+        Verb::Dispute(dispute) => commands::dispute::dispute(dispute, global, screen),
+        Verb::Devnet(devnet) => commands::devnet::devnet(devnet, screen),
         Verb::Program(program) => commands::program::program(program, screen),
         Verb::Quote(quote) => commands::quote::quote(quote, global, screen),
         Verb::Bench => commands::bench::bench(global, screen),

@@ -26,6 +26,7 @@ fn place(case: Case<'_>) -> Place {
         table_count: question.table_count,
         loss: question.loss,
         first_step: question.first_step,
+        step_count: question.step_count,
         claims: roots,
         step: position.step,
         traces: position.traces,

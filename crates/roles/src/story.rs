@@ -190,12 +190,12 @@ impl<C: Claims> Story for Segment<C> {
 
     fn evidence(
         &self,
-        _: &Question,
+        question: &Question,
         position: &Position,
         side: Side,
         kind: JudgeKind,
     ) -> Result<Evidence, SequenceError> {
-        self.evidence_of(position, side, kind)
+        self.evidence_of(question, position, side, kind)
     }
 }
 

@@ -145,7 +145,7 @@ fn lies_below_an_element_lose() {
     let sum = world.segment(&[fault(("norm_sum", 0))]);
     let lanes = Told { story: sum, lie: Below::Lane, row: None };
     let attention = world.segment(&[fault(("attention", 0))]);
-    let row = Told { story: attention, lie: Below::Shape { step: u64::MAX, node: 0 }, row: Some(&honest) };
+    let row = Told { story: attention, lie: Below::Row, row: Some(&honest) };
     for (liar, kind) in [(&lanes as &dyn Story, JudgeKind::Lane), (&row, JudgeKind::RowEnd)] {
         for (settled, winner) in [(argue(&world, &honest, liar), "a"), (argue(&world, liar, &honest), "b")] {
             assert_won(&settled, winner, &kind.to_string());

@@ -2,6 +2,8 @@
 
 pub mod bench;
 pub mod completions;
+pub mod devnet;
+pub mod dispute;
 pub mod doctor;
 pub mod generate;
 pub mod pinpoint;

@@ -3,7 +3,7 @@
 use super::{Segment, unavailable};
 use samebit_commit::SequenceError;
 use samebit_dispute::limits::LANES;
-use samebit_dispute::{Evidence, JudgeKind, Output, Position, Side, Structure};
+use samebit_dispute::{Evidence, JudgeKind, Output, Position, Question, Side, Structure};
 use samebit_graph::limits::BLOCK;
 use samebit_graph::node::{FoldKind, Kind};
 use samebit_trace::witness::{self, Maker, Piece, Proof};
@@ -53,6 +53,7 @@ impl<C: Claims> Segment<C> {
 
     pub(super) fn evidence_of(
         &self,
+        question: &Question,
         position: &Position,
         side: Side,
         kind: JudgeKind,
@@ -63,7 +64,7 @@ impl<C: Claims> Segment<C> {
             witness.map(|witness| Evidence { witness, kept: Vec::new() }).map_err(SequenceError::source)
         };
         match kind {
-            JudgeKind::Ended => made(maker.ended(step)),
+            JudgeKind::Ended => made(maker.ended(step, question.step_count)),
             JudgeKind::Sink if (node as usize) < self.program.sinks.len() => made(maker.sink(step, node)),
             JudgeKind::Source => {
                 let witness = maker.source(step, node).map_err(SequenceError::source)?;

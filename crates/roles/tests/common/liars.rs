@@ -71,7 +71,9 @@ impl<C: Claims> Claims for Roots<C> {
 /// What is said below an element otherwise than the data say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Below {
-    /// Lane 3 of every block is one more.
+    /// Nothing: the lie is in the row that is shown.
+    Row,
+    /// Lane 3 of every block is its neighbour.
     Lane,
     /// A node's output is of the other dtype.
     Shape { step: u64, node: NodeId },

@@ -5,7 +5,7 @@
 //! in the stored state.
 
 mod below;
-mod jobs;
+pub(super) mod jobs;
 mod stored;
 
 use super::run::{faults_of, runner_of};

@@ -1,0 +1,149 @@
+//! The messages that the contract has accepted, in order.
+//!
+//! A message is what its events do not say: the contract keeps and logs hashes. Whoever sends it is either the transaction's own sender, and then
+//! the transaction's input is the message, or a contract, and then the event `Relayed` tells the message in full, before its other events. What a
+//! contract resolves, releases or withdraws is not told, and passed over: no game depends on it.
+
+use super::abi::DISPUTE;
+use super::{DisputeError, message, wire};
+use crate::client::{Change, Client, Event, Log, LogOptions};
+use alloy::eips::BlockNumberOrTag;
+use alloy::primitives::{Address, B256, Bytes};
+use alloy::providers::Provider;
+use alloy::rpc::types::Filter;
+use alloy::sol_types::SolValue;
+use samebit_commit::Digest;
+use samebit_dispute::{Message, Owner, Seconds};
+
+/// A message that the contract has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The number of its block.
+    pub block: u64,
+    /// The time of its block.
+    pub at: Seconds,
+    /// The transaction that carried it.
+    pub transaction: B256,
+    /// Who sent it; nothing if a contract did, which for all but a claim the contract does not tell.
+    pub sender: Option<Owner>,
+    /// What was said.
+    pub message: Message,
+    /// After a move: the hash of the game's position.
+    pub moved: Option<Digest>,
+}
+
+/// What happened to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DisputeChange {
+    /// A message after all those before it.
+    Accepted(Box<Accepted>),
+    /// Every message in blocks after this one was never sent; `None`: no message was.
+    RolledBack(Option<u64>),
+}
+
+/// A reader of the contract's log.
+#[derive(Debug)]
+pub struct DisputeLog {
+    client: Client,
+    contract: Address,
+    log: Log,
+    /// The last block whose time was asked for.
+    time: Option<(B256, Seconds)>,
+}
+
+impl DisputeLog {
+    pub(super) fn new(client: &Client, contract: Address, first: u64, options: LogOptions) -> DisputeLog {
+        let log = client.log(Filter::new().address(contract), first, options);
+        DisputeLog { client: client.clone(), contract, log, time: None }
+    }
+
+    /// What happened since the last poll, in order; nothing if it is up to date.
+    ///
+    /// # Errors
+    /// The chain did not answer, or what it says cannot be the contract's.
+    pub async fn poll(&mut self) -> Result<Vec<DisputeChange>, DisputeError> {
+        let mut changes = Vec::new();
+        let mut events: Vec<Event> = Vec::new();
+        for change in self.log.poll().await? {
+            let is_next = match &change {
+                Change::Added(event) => events.last().is_none_or(|last| {
+                    (last.block_hash, last.transaction) == (event.block_hash, event.transaction)
+                }),
+                Change::RolledBack(_) => events.is_empty(),
+            };
+            if !is_next {
+                changes.extend(self.accepted(std::mem::take(&mut events)).await?);
+            }
+            match change {
+                Change::Added(event) => events.push(event),
+                Change::RolledBack(block) => changes.push(DisputeChange::RolledBack(block)),
+            }
+        }
+        if !events.is_empty() {
+            changes.extend(self.accepted(events).await?);
+        }
+        Ok(changes)
+    }
+
+    /// The messages of one transaction, by its events.
+    async fn accepted(&mut self, events: Vec<Event>) -> Result<Vec<DisputeChange>, DisputeError> {
+        let place = events[0].clone();
+        let at = self.time(&place).await?;
+        let [relayed_topic, moved_topic, claimed_topic] =
+            ["Relayed", "Moved", "Claimed"].map(|name| DISPUTE.topic(name));
+        let topic = |event: &Event| event.data.topics().first().copied();
+        let is_direct = events.iter().all(|event| topic(event) != Some(relayed_topic));
+        let unreadable = || DisputeError::Unreadable { transaction: place.transaction };
+        let entry = |sender: Option<Owner>, data: &[u8]| {
+            let message = message::decode(data).ok_or_else(unreadable)?;
+            let (block, transaction) = (place.block, place.transaction);
+            Ok::<_, DisputeError>(Accepted { block, at, transaction, sender, message, moved: None })
+        };
+        let mut told: Vec<Accepted> = Vec::new();
+        if is_direct && let Some((sender, data)) = self.input(place.transaction).await? {
+            told.push(entry(Some(wire::owner(sender)), &data)?);
+        }
+        for event in &events {
+            if topic(event) == Some(relayed_topic) {
+                let data = Bytes::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
+                told.push(entry(None, &data)?);
+            }
+            let Some(last) = told.last_mut() else { continue };
+            if topic(event) == Some(moved_topic) {
+                let position = B256::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
+                last.moved = Some(wire::digest(position));
+            }
+            if topic(event) == Some(claimed_topic)
+                && let Some(owner) = event.data.topics().get(3)
+            {
+                last.sender = Some(wire::owner(Address::from_word(*owner)));
+            }
+        }
+        Ok(told.into_iter().map(Box::new).map(DisputeChange::Accepted).collect())
+    }
+
+    async fn time(&mut self, event: &Event) -> Result<Seconds, DisputeError> {
+        if let Some((_, time)) = self.time.filter(|(block, _)| *block == event.block_hash) {
+            return Ok(time);
+        }
+        let block = self.client.block(BlockNumberOrTag::Number(event.block)).await?;
+        let block = block.filter(|block| block.hash == event.block_hash);
+        let time =
+            block.map(|block| Seconds(block.timestamp)).ok_or(DisputeError::Moved { block: event.block })?;
+        self.time = Some((event.block_hash, time));
+        Ok(time)
+    }
+
+    /// Who sent a transaction to the contract, and what; nothing if it was sent to another one.
+    async fn input(&self, transaction: B256) -> Result<Option<(Address, Bytes)>, DisputeError> {
+        use alloy::consensus::Transaction;
+        let found = self.client.provider().get_transaction_by_hash(transaction).await;
+        let found = found.map_err(|source| crate::client::ClientError::Request {
+            request: "eth_getTransactionByHash",
+            source,
+        })?;
+        let found = found.ok_or(DisputeError::Unreadable { transaction })?;
+        let is_direct = found.to() == Some(self.contract);
+        Ok(is_direct.then(|| (found.inner.signer(), found.input().clone())))
+    }
+}

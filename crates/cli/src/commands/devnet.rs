@@ -1,0 +1,128 @@
+//! `samebit devnet`: the embedded chain with the contracts, served on this machine until somebody stops it.
+//!
+//! Its accounts are funded, and everybody has their keys: it is for one machine and for tests. The folder keeps the chain; started again, it goes
+//! on where it was. While it runs, the folder has a samebit.toml with the chain's URL and contracts, so that commands started there use it.
+
+use super::dispute::{failed, fund};
+use crate::arguments::Devnet as Arguments;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::files::write_whole;
+use crate::interrupt::Interrupt;
+use crate::screen::Screen;
+use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError, dispute};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often it is looked whether somebody asked to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What scripts are told when the chain is served.
+#[derive(Serialize)]
+struct Report {
+    rpc_url: String,
+    chain_id: u64,
+    contracts: BTreeMap<String, String>,
+    /// Everybody has these keys.
+    insecure_accounts: Vec<Account>,
+    config: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Account {
+    address: String,
+    private_key: String,
+}
+
+/// Runs a development chain.
+pub fn devnet(arguments: &Arguments, screen: &Screen) -> Outcome {
+    std::fs::create_dir_all(&arguments.dir).map_err(|error| Failure::file(&arguments.dir, &error))?;
+    let interrupt = Interrupt::listen();
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Failed, format!("no threads for the chain: {error}")))?;
+    runtime.block_on(async {
+        let devnet = start(arguments).await?;
+        let path = arguments.dir.join("samebit.toml");
+        write_whole(&path, toml(&devnet.config).as_bytes())?;
+        let report = Report::new(&devnet.config, path.clone());
+        report.say(screen);
+        screen.object(&report);
+        while !interrupt.is_asked() {
+            tokio::time::sleep(LOOK).await;
+        }
+        devnet.stop().await;
+        // The chain is no longer where it says.
+        std::fs::remove_file(&path).map_err(|error| Failure::file(&path, &error))
+    })?;
+    screen.note(format!(
+        "the chain is stopped; `samebit devnet --dir {}` goes on with it",
+        arguments.dir.display()
+    ));
+    Ok(Exit::Ok)
+}
+
+async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
+    let mut devnet =
+        Devnet::in_folder(&arguments.dir).serve(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
+    for artifact in dispute::artifacts(fund()) {
+        devnet = devnet.deploy(artifact);
+    }
+    devnet.start().await.map_err(|error| match error {
+        DevnetError::Chain(
+            error @ (ChainError::OpenElsewhere(_)
+            | ChainError::Listen { .. }
+            | ChainError::OtherGenesis { .. }),
+        ) => Failure { exit: Exit::Input, ..failed(error) },
+        error => failed(error),
+    })
+}
+
+/// The part of samebit.toml that says where the chain is.
+fn toml(config: &DevnetConfig) -> String {
+    let mut text = String::from(
+        "# INSECURE: everybody has the keys of a development chain's accounts. Never use them elsewhere.\n[chain]\n",
+    );
+    let url = config.rpc_url.as_deref().unwrap_or_default();
+    write!(text, "chain_id = {}\nrpc_url = {url:?}\n\n[chain.contracts]\n", config.chain_id).expect("memory");
+    for (name, address) in &config.contracts {
+        writeln!(text, "{name} = \"{address}\"").expect("memory");
+    }
+    for account in &config.insecure_accounts {
+        let (address, key) = (account.address, account.private_key);
+        write!(text, "\n[[chain.insecure_accounts]]\naddress = \"{address}\"\nprivate_key = \"{key}\"\n")
+            .expect("memory");
+    }
+    text
+}
+
+impl Report {
+    fn new(config: &DevnetConfig, path: PathBuf) -> Report {
+        let contracts = config.contracts.iter().map(|(name, address)| (name.clone(), address.to_string()));
+        let accounts = config.insecure_accounts.iter().map(|account| Account {
+            address: account.address.to_string(),
+            private_key: account.private_key.to_string(),
+        });
+        Report {
+            rpc_url: config.rpc_url.clone().unwrap_or_default(),
+            chain_id: config.chain_id,
+            contracts: contracts.collect(),
+            insecure_accounts: accounts.collect(),
+            config: path,
+        }
+    }
+
+    fn say(&self, screen: &Screen) {
+        screen.say(format!("chain {} at {}", self.chain_id, self.rpc_url));
+        for (name, address) in &self.contracts {
+            screen.say(format!("contract {name:<8} {address}"));
+        }
+        screen.say("INSECURE accounts: everybody has these keys; never use them on another chain");
+        for Account { address, private_key } in &self.insecure_accounts {
+            screen.say(format!("  {address}  {private_key}"));
+        }
+        screen.say(format!("written to {}; Ctrl-C stops the chain", Path::new(&self.config).display()));
+    }
+}

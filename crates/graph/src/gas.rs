@@ -23,9 +23,9 @@ const TRANSACTION: u64 = 21_000;
 const FLOOR_BYTE: u64 = 40;
 const BYTE: u64 = 16;
 /// Question, position and the node's siblings; zero bytes count a quarter.
-const LEAF_BYTES: u64 = 1_130;
+const LEAF_BYTES: u64 = 1_208;
 /// A tensor: one page, its siblings and those of the tensor's root.
-const TENSOR_BYTES: u64 = 2_060;
+const TENSOR_BYTES: u64 = 1_985;
 /// One more page next to another, and one somewhere else.
 const NEXT_PAGE_BYTES: u64 = 1_120;
 const FAR_PAGE_BYTES: u64 = 1_700;
@@ -40,13 +40,13 @@ const NODE_BYTE: u64 = 20;
 const TENSOR: u64 = 24_000;
 const NEXT_PAGE: u64 = 6_000;
 /// Evaluating one atom of an index map.
-const ATOM: u64 = 900;
+const ATOM: u64 = 750;
 /// An input of a term: finding its element.
 const INPUT: u64 = 900;
 /// One term of a product.
 const PRODUCT_TERM: u64 = 1_260;
 /// Adding or comparing one term.
-const SUM_TERM: u64 = 1_850;
+const SUM_TERM: u64 = 2_050;
 
 /// Terms of a lane in a block.
 const LANE_TERMS: u64 = BLOCK / 16;
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
     use crate::builder::{fold as fold_node, map, product};
     use crate::index::{coord, element, fold};
-    use crate::node::Relation;
+    use crate::node::{Predicate, Relation};
     use crate::scalar;
     use samebit_num::{Arith, functions};
 
@@ -344,7 +344,7 @@ mod tests {
             let (estimate, measured) = (leaf(&node, node.to_bytes().len() as u64), measured(name));
             assert!(estimate >= measured, "{name}: the table says {estimate}, {measured} were measured");
             assert!(estimate <= limit(&node), "{name}: {estimate} is over the limit");
-            assert!((estimate as f64) < measured as f64 * 1.25, "{name}: {estimate} is far above {measured}");
+            assert!((estimate as f64) < measured as f64 * 1.35, "{name}: {estimate} is far above {measured}");
         }
     }
 

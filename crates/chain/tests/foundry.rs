@@ -12,11 +12,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The program of that name in the folder that the environment names.
+/// The program of that name among npm's packages in the folder that the environment names. It is the program itself, not the
+/// script that starts it and cannot be ended together with it.
 fn program(name: &str) -> PathBuf {
     let folder =
-        std::env::var("SAMEBIT_FOUNDRY").expect("SAMEBIT_FOUNDRY names the folder of anvil and cast");
-    PathBuf::from(folder).join(name)
+        std::env::var("SAMEBIT_FOUNDRY").expect("SAMEBIT_FOUNDRY names the folder of npm's packages");
+    let packages = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let is_platform = |file: &str| file.starts_with(&format!("{name}-"));
+    let mut packages = packages.filter(|entry| is_platform(&entry.file_name().to_string_lossy()));
+    let package = packages.next().unwrap_or_else(|| panic!("no {name} for this machine in {folder}"));
+    package.path().join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// anvil with a block a second; it ends with this value.
@@ -118,7 +123,10 @@ async fn cast_agrees(url: &str, client: &Client) {
     let arguments = ["send", &to.to_string(), "--value", "5", "--private-key", &key];
     assert!(cast(url, &arguments).contains("status               1"));
     assert_eq!(cast(url, &["balance", &to.to_string()]), "5");
-    assert!(cast(url, &["estimate", &to.to_string(), "--value", "5"]).parse::<u64>().unwrap() >= 21_000);
+    assert!(
+        cast(url, &["estimate", &to.to_string(), "--value", "5", "--from", &account]).parse::<u64>().unwrap()
+            >= 21_000
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,9 +56,7 @@ async fn killed() {
             });
         }
     }
-    while let Some(ended) = running.join_next().await {
-        ended.unwrap();
-    }
+    running.join_all().await;
 }
 
 /// Writes a line that outlives the process: one write to the pipe.

@@ -21,11 +21,18 @@ pub struct Queue {
     pub failure: Option<String>,
 }
 
+/// What the next block is for.
+struct Work {
+    candidates: Vec<Arc<Accepted>>,
+    /// Those who wait for the block itself.
+    wanted: Vec<oneshot::Sender<u64>>,
+}
+
 /// Makes blocks until the chain is closed or its store fails.
 pub fn run(shared: &Shared, mut head: Sealed<Header>) {
     let _on_panic = OnPanic(shared);
     let mut last_block = Instant::now();
-    while let Some((candidates, wanted)) = next_work(shared, last_block) {
+    while let Some(Work { candidates, wanted }) = next_work(shared, last_block) {
         last_block = Instant::now();
         match write(shared, &head, candidates, !wanted.is_empty() || shared.options.empty_blocks.is_some()) {
             Ok(Some(header)) => head = header,
@@ -40,10 +47,7 @@ pub fn run(shared: &Shared, mut head: Sealed<Header>) {
 }
 
 /// Waits until there is something to write; `None` when the chain is closed.
-fn next_work(
-    shared: &Shared,
-    last_block: Instant,
-) -> Option<(Vec<Arc<Accepted>>, Vec<oneshot::Sender<u64>>)> {
+fn next_work(shared: &Shared, last_block: Instant) -> Option<Work> {
     let mut queue = shared.lock();
     loop {
         let now = Instant::now();
@@ -55,7 +59,10 @@ fn next_work(
         let due = shared.options.empty_blocks.map(|interval| last_block + interval);
         let is_due = due.is_some_and(|due| due <= now);
         if queue.pool.is_ready() || !queue.wanted.is_empty() || is_due {
-            return Some((queue.pool.take_ready(), std::mem::take(&mut queue.wanted)));
+            return Some(Work {
+                candidates: queue.pool.take_ready(),
+                wanted: std::mem::take(&mut queue.wanted),
+            });
         }
         let until = due.into_iter().chain(queue.pool.next_expiry()).min();
         queue = wait(shared, queue, until);

@@ -82,11 +82,17 @@ async fn balance_of(client: &Client, contract: Address, account: Address) -> U25
     client.call(contract, &call, Moment::LastBlock).await.unwrap()
 }
 
+/// A payment that no account can make.
+fn too_much() -> Message {
+    let wei = U256::from(10).pow(amount(40));
+    Message::pay(accounts::key(0).address(), wei).with_gas_limit(21_000)
+}
+
 async fn failed_messages_leave_no_gap(client: &Client, contract: Address) {
     let sender = client.sender(accounts::key(4), quick());
-    // Too little gas for its own bytes: refused, and its nonce is used by the next.
+    // More than it has: refused, and its nonce is used by the next.
     let call = LedgerProbe::mintCall { amount: amount(5) };
-    let error = sender.send(Message::call(contract, &call).with_gas_limit(21_001)).await.unwrap_err();
+    let error = sender.send(too_much()).await.unwrap_err();
     assert!(matches!(error, SendError::Refused(_)), "{error}");
     sender.send(Message::call(contract, &call)).await.unwrap();
 }
@@ -105,8 +111,7 @@ async fn concurrent_senders_do_not_collide(client: &Client, contract: Address) {
             let sender = client.sender(key.clone(), quick());
             running.spawn(async move {
                 let call = LedgerProbe::mintCall { amount: amount(1) };
-                let refused = Message::call(contract, &call).with_gas_limit(21_001);
-                assert!(sender.send(refused).await.is_err());
+                assert!(matches!(sender.send(too_much()).await, Err(SendError::Refused(_))));
                 sender.send(Message::call(contract, &call)).await.unwrap();
                 sender.send(Message::call(contract, &call).with_gas_limit(150_000)).await.unwrap().transaction
             });

@@ -109,8 +109,10 @@ contract Ledger is IReferee {
     ) private view returns (bytes32) {
         if (position.step == 0) return bytes32(uint256(1));
         Claim memory claim = _claim(roots, cursor);
-        // The step before is absent too, and by the search in both claims: the job had ended.
-        if (claim.count < position.step) return 0;
+        if (claim.count < position.step) {
+            _checkAbsent(claim, question.stepCount, position.step - 1, cursor);
+            return 0;
+        }
         (, bytes32 trace) = _step(claim, position.step - 1, cursor);
         // One float, in a page of its own, as it is hashed: little-endian.
         bytes calldata word = Reader.raw(cursor, 4);
@@ -232,6 +234,16 @@ contract Ledger is IReferee {
         bytes32 found = Merkle.two(Merkle.TAG_SEGMENT, claim.state, Merkle.listRoot(claim.count, claim.top));
         if (found != expected) revert OtherClaim(found, expected);
         if (claim.count == 0) revert Merkle.NoLeaf();
+    }
+
+    /// @dev Reads siblings; refuses unless step `index` is absent from the claim's tree over all `stepCount` steps. The claim's own count
+    /// proves nothing: it may be smaller than its tree's.
+    function _checkAbsent(Claim memory claim, uint256 stepCount, uint256 index, Reader.Cursor memory cursor) private view {
+        bytes32 found = Reader.topOf(cursor, stepCount, index, 0);
+        bytes32 top = claim.top;
+        uint256 height = Merkle.height(stepCount);
+        for (uint256 level = Merkle.height(claim.count); level < height; level++) top = Merkle.join(top, 0);
+        if (found != top) revert Merkle.WrongRoot(found, top);
     }
 
     /// @dev Reads state root, trace root and siblings of step `index` of a claim.

@@ -61,7 +61,8 @@ fn a_question_is_checked_against_its_job() {
     assert!(matches!(refused(&|question, _| question.clock_seconds.0 = 0), Refusal::Nothing { .. }));
     assert!(matches!(refused(&|question, _| question.step_count = 0), Refusal::Nothing { .. }));
     assert!(matches!(refused(&|question, _| question.loss = 99), Refusal::OverLimit { what: "loss", .. }));
-    let changes: [&dyn Fn(&mut Question, &mut Header); 12] = [
+    type Change<'a> = &'a dyn Fn(&mut Question, &mut Header);
+    let changes: [Change<'_>; 12] = [
         &|question, _| question.node_count += 1,
         &|question, _| question.state_count += 1,
         &|question, _| question.table_count += 1,

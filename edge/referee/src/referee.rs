@@ -140,7 +140,8 @@ fn question(place: &Place) -> [B256; 16] {
         [place.node_count, place.state_count, place.table_count, place.loss.into(), place.first_step];
     let roots = [place.nodes, place.nodes, place.states, place.sinks, place.tables, place.start];
     // Steps, bond and seconds.
-    let terms = [1024, 1_000_000_000_000_000_000, 86_400, 86_400, 600];
+    let steps = if place.step_count == 0 { 1024 } else { place.step_count };
+    let terms = [steps, 1_000_000_000_000_000_000, 86_400, 86_400, 600];
     let fields = roots.map(words).into_iter().chain(counts.into_iter().chain(terms).map(number));
     let fields: Vec<B256> = fields.collect();
     fields.try_into().expect("a question has 16 fields")

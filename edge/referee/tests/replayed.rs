@@ -187,6 +187,7 @@ fn place_of(stored: &Stored, replay: &Replay<'_>, step: u64) -> Place {
         state_count: program.states.len() as u64,
         table_count: program.tables.len() as u64,
         loss: program.loss,
+        step_count: STEP + 1,
         claims: [claim; 2],
         step,
         traces: [trace; 2],
@@ -221,7 +222,7 @@ fn what_needs_no_arithmetic_is_opened() {
         for step in 0..=STEP {
             let base = place_of(&stored, &replay, step);
             let trace = replay.roots().expect("roots").step(step);
-            let ended = both.value(&base, Leaf::Ended, &maker.ended(step).expect("roots"));
+            let ended = both.value(&base, Leaf::Ended, &maker.ended(step, STEP + 1).expect("roots"));
             assert_eq!(ended.0[31], 1, "the loss was finite");
             for state in 0..program.states.len() as u32 {
                 let place = Place { node: state, ..base.clone() };

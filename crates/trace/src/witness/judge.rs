@@ -191,8 +191,10 @@ fn ended(place: &Place, decoder: &mut Decoder<'_>) -> Result<u128, WitnessError>
         return Ok(1);
     }
     let opening = StepOpening::read(decoder, place, |_| place.step - 1)?;
-    // The step before is absent too, and by the search in both claims: the job had ended.
-    let Some((_, trace, _)) = opening.step else { return Ok(0) };
+    let Some((_, trace, _)) = opening.step else {
+        opening.check_absent(decoder, place.step_count, place.step - 1)?;
+        return Ok(0);
+    };
     let word = decoder.u32("loss")?.swap_bytes();
     let leaf = tensor::root_of(DType::F32, &[word]);
     let siblings = Opening::decode(decoder)?;

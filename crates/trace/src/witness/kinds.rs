@@ -111,6 +111,8 @@ pub struct Place {
     pub loss: NodeId,
     /// Number of the segment's first step in the job.
     pub first_step: u64,
+    /// Steps of the segment.
+    pub step_count: u64,
     /// The roots of the claims of a and b; their steps before `step` are the same.
     pub claims: [Digest; 2],
     /// The step's index in the segment.

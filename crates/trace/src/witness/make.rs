@@ -6,6 +6,7 @@ use super::kinds::{Leaf, Piece, Place, Side};
 use super::openings::{NodeOpening, StepOpening, TensorOpening, Tensors};
 use crate::element::{Body, Element, Held, Inside};
 use crate::{Claims, TraceError};
+use samebit_commit::merkle::{height, inner, width};
 use samebit_commit::{BatchOpening, Canonical, Digest, Encoder, Opening, Tree, state, steps, tensor};
 use samebit_graph::Program;
 use samebit_graph::gas;
@@ -256,11 +257,11 @@ impl Maker<'_> {
         open_node(&self.claims.program(), node).to_bytes()
     }
 
-    /// The witness of [`Leaf::Ended`] at `step`.
+    /// The witness of [`Leaf::Ended`] at `step` of a segment of `step_count` steps.
     ///
     /// # Errors
     /// Those of the claims.
-    pub fn ended(&self, step: u64) -> Result<Vec<u8>, TraceError> {
+    pub fn ended(&self, step: u64, step_count: u64) -> Result<Vec<u8>, TraceError> {
         let mut encoder = Encoder::new();
         let Some(before) = step.checked_sub(1) else { return Ok(encoder.into_bytes()) };
         let opening = self.step(before)?;
@@ -270,6 +271,9 @@ impl Maker<'_> {
             encoder.raw(&trace.outcome.loss.to_le_bytes());
             let loss = self.claims.program().loss;
             open(&Tree::new(trace.nodes.clone()), loss.into()).encode(&mut encoder);
+        } else {
+            let tree = crate::claims::leaves(self.claims).expect("the roots are at hand").tree();
+            open_absent(tree, step_count, before).encode(&mut encoder);
         }
         Ok(encoder.into_bytes())
     }
@@ -384,6 +388,20 @@ impl Maker<'_> {
         });
         Ok(StepOpening { side: self.side, end: root_of(count - 1).0, count, top: tree.top(), step })
     }
+}
+
+/// The siblings of leaf `index`, which is absent, in this tree as the beginning of one over `count` leaves.
+fn open_absent(tree: &Tree, count: u64, index: u64) -> Opening {
+    let node = |level: u32, index: u64| match level.checked_sub(tree.height()) {
+        None | Some(0) => tree.node(level, index),
+        Some(above) if index == 0 => (0..above).fold(tree.top(), |top, _| inner(top, Digest::ZERO)),
+        Some(_) => Digest::ZERO,
+    };
+    let sibling = |level: u32| {
+        let sibling = (index >> level) ^ 1;
+        (sibling < width(count, level)).then(|| node(level, sibling))
+    };
+    Opening { siblings: (0..height(count)).filter_map(sibling).collect() }
 }
 
 fn open(tree: &Tree, index: u64) -> Opening {

@@ -12,7 +12,8 @@ use super::kinds::{Place, Side};
 use super::rules::Rule;
 use samebit_commit::{
     BatchOpening, Canonical, DecodeError, Decoder, Digest, Encoder, Opening, OpeningError, Tag, hash,
-    merkle::list_root, steps, tensor,
+    merkle::{height, inner, list_root},
+    steps, tensor,
 };
 use samebit_graph::node::{DType, NodeId};
 
@@ -303,6 +304,22 @@ impl StepOpening {
             opening.step = Some((state, trace, siblings));
         }
         Ok(opening)
+    }
+
+    /// Reads siblings; refuses unless step `index` is absent from the claim's tree over all `step_count` steps of the segment. The claim's own
+    /// count proves nothing: it may be smaller than its tree's.
+    pub(super) fn check_absent(
+        &self,
+        decoder: &mut Decoder<'_>,
+        step_count: u64,
+        index: u64,
+    ) -> Result<(), WitnessError> {
+        let what = "absent step";
+        let found = Opening::decode(decoder)?.top(step_count, index, Digest::ZERO);
+        let found = found.map_err(WitnessError::opening(what))?;
+        let missing = height(step_count).saturating_sub(height(self.count));
+        let expected = (0..missing).fold(self.top, |top, _| inner(top, Digest::ZERO));
+        if found == expected { Ok(()) } else { Err(WitnessError::Differs { what, found, expected }) }
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder) {

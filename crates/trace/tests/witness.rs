@@ -277,3 +277,29 @@ fn every_leaf_has_its_number() {
         assert_eq!(leaf as usize, number);
     }
 }
+
+/// The kinds of leaf that a node's elements end in: a node without one could not be disputed.
+fn leaves_of(node: &Node) -> BTreeSet<Leaf> {
+    match &node.kind {
+        Kind::State(_) | Kind::Table(_) => BTreeSet::from([Leaf::Source]),
+        Kind::Map { .. } => BTreeSet::from([Leaf::Map]),
+        Kind::Fold(fold) if fold.kind == FoldKind::Product => BTreeSet::from([Leaf::Block]),
+        Kind::Fold(_) => BTreeSet::from([Leaf::Lane, Leaf::LaneFold]),
+        Kind::Composite { body, .. } => body.iter().flat_map(leaves_of).chain([Leaf::RowEnd]).collect(),
+    }
+}
+
+/// The programs of the tests above have every kind of leaf that a node can end in, and each is within its limit of gas.
+#[test]
+fn every_kind_of_node_has_a_leaf() {
+    let mut leaves = BTreeSet::new();
+    for world in worlds() {
+        for node in &world.job.program.nodes {
+            leaves.extend(leaves_of(node));
+            let gas = samebit_graph::gas::leaf(node, node.to_bytes().len() as u64);
+            assert!(gas <= samebit_graph::gas::limit(node), "{}: {gas}", node.op);
+        }
+    }
+    let all = [Leaf::Source, Leaf::Map, Leaf::Block, Leaf::Lane, Leaf::LaneFold, Leaf::RowEnd];
+    assert_eq!(leaves, BTreeSet::from(all));
+}

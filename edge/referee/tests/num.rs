@@ -230,3 +230,10 @@ fn every_function_as_a_program() {
         }
     }
 }
+
+#[test]
+fn no_operation_is_without_a_case() {
+    let tested: std::collections::BTreeSet<u8> = OPERATIONS.iter().map(|operation| operation.code).collect();
+    let missing: Vec<_> = Op::ALL.iter().filter(|op| !tested.contains(&(**op as u8))).collect();
+    assert!(missing.is_empty(), "operations that the contract is not held to: {missing:?}");
+}

@@ -61,11 +61,11 @@ impl Bend<'_> {
             Message::OpenQuestion { question, header } => match self.below(14) {
                 0 => self.flip(&mut question.job),
                 1 => self.flip(&mut question.states),
-                2 => question.node_count += 1,
+                2 => question.node_count = question.node_count.wrapping_add(1),
                 3 => question.state_count = 0,
                 4 => question.table_count ^= 1 << self.below(20),
                 5 => question.loss ^= 1 << self.below(32),
-                6 => question.first_step += self.below(9),
+                6 => question.first_step = question.first_step.wrapping_add(self.below(9)),
                 7 => question.step_count ^= 1 << self.below(40),
                 8 => question.bond = Amount(1 << (90 + self.below(20))),
                 9 => question.clock_seconds = Seconds(self.below(2) << 33),
@@ -77,15 +77,15 @@ impl Bend<'_> {
             Message::Claim { opened, value, .. } => match self.below(4) {
                 0 => value.0 ^= 1,
                 1 => opened.count = 0,
-                2 => opened.count += 1 << self.below(20),
+                2 => opened.count = opened.count.wrapping_add(1 << self.below(20)),
                 _ => opened.count = u64::MAX,
             },
             Message::Pair { claims, opened, .. } => match self.below(5) {
                 0 => claims.swap(0, 1),
-                1 => claims[1] = ClaimId(claims[0].0 + self.below(5)),
+                1 => claims[1] = ClaimId(claims[0].0.wrapping_add(self.below(5))),
                 2 => opened.swap(0, 1),
                 3 => self.flip(&mut opened[0].state),
-                _ => opened[1].count += 1,
+                _ => opened[1].count = opened[1].count.wrapping_add(1),
             },
             Message::Move { position, play } => match self.below(10) {
                 0 => self.position(position),
@@ -107,7 +107,7 @@ impl Bend<'_> {
             },
             Message::Timeout { position } => self.position(position),
             Message::Resolve { claim, .. } | Message::Release { claim, .. } => {
-                claim.0 = [claim.0 + 1, self.0.word()][self.0.below(2) as usize];
+                claim.0 = [claim.0.wrapping_add(1), self.0.word()][self.0.below(2) as usize];
             }
             Message::Withdraw => {}
         }
@@ -116,12 +116,12 @@ impl Bend<'_> {
 
     fn position(&mut self, position: &mut Position) {
         match self.below(8) {
-            0 => position.moves += 1,
-            1 => position.since.0 += 1,
-            2 => position.clocks[0].0 += 1_000_000,
+            0 => position.moves = position.moves.wrapping_add(1),
+            1 => position.since.0 = position.since.0.wrapping_add(1),
+            2 => position.clocks[0].0 = position.clocks[0].0.wrapping_add(1_000_000),
             3 => self.flip(&mut position.held[0]),
             4 => self.flip(&mut position.question.0),
-            5 => position.claims[1].0 += 1,
+            5 => position.claims[1].0 = position.claims[1].0.wrapping_add(1),
             6 => position.words[1] ^= 1,
             _ => position.laned = !position.laned,
         }

@@ -7,18 +7,6 @@ use std::path::Path;
 /// Where the programs are installed, as `edge/foundry/package-lock.json` pins them.
 const FOLDER: &str = "edge/foundry";
 
-#[allow(dead_code)]
-/// As [`foundry`]; without Node it says so and goes on.
-pub fn foundry_if_reachable(root: &Path) -> Result<(), String> {
-    if has_node() {
-        return foundry(root);
-    }
-    eprintln!(
-        "SKIPPED: `cargo xtask foundry` needs Node; the tests of samebit-chain on its own chain do not"
-    );
-    Ok(())
-}
-
 /// Installs the programs and runs the tests that need them.
 pub fn foundry(root: &Path) -> Result<(), String> {
     if !has_node() {

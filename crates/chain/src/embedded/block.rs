@@ -69,7 +69,8 @@ pub fn make(
 ) -> Result<Outcome, StoreError> {
     let header = after(parent, timestamp);
     let mut evm = evm(Overlay::over(snapshot), chain_id, environment(&header), limits::TRANSACTION_GAS);
-    let (mut executed, mut refused, mut orphaned, mut left) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut executed, mut refused, mut orphaned, mut left) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut gas_used, mut first_log) = (0, 0);
     for transaction in candidates {
         if gas_used + transaction.envelope.gas_limit() > limits::BLOCK_GAS || !left.is_empty() {

@@ -1,7 +1,6 @@
 //! Two disputants argue over the contracts on the embedded chain, each by what the chain's log says alone.
 
 #[path = "../../roles/tests/common/mod.rs"]
-#[allow(dead_code, unused_imports, clippy::duplicate_mod)]
 mod common;
 
 use common::liars::{Below, Roots, Told, no_root};

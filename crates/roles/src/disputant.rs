@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 /// What happens to a disputant.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "each is handled once and thrown away")]
 pub enum Event {
     /// The chain has logged this, once and in its order.
     Logged(Logged),
@@ -38,6 +39,7 @@ pub enum Event {
 
 /// What a disputant wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "each is handled once and thrown away")]
 pub enum Action {
     /// To be sent to the chain; messages of one batch in their order.
     Send(Message),

@@ -29,9 +29,12 @@ pub struct Segment<C> {
     tables: Vec<Digest>,
     end: Option<Digest>,
     leaves: OnceCell<Leaves>,
-    tensor: RefCell<Option<Cached<(u64, NodeId), Tensor>>>,
-    element: RefCell<Option<Cached<(u64, NodeId, u64), Element>>>,
+    tensor: Slot<(u64, NodeId), Tensor>,
+    element: Slot<(u64, NodeId, u64), Element>,
 }
+
+/// Where the last value that was asked for is kept.
+type Slot<K, V> = RefCell<Option<Cached<K, V>>>;
 
 /// The last value that was asked for.
 struct Cached<K, V> {
@@ -117,7 +120,7 @@ impl<C: Claims> Segment<C> {
 
 /// The value kept under this key, or made and kept.
 fn cached<K: PartialEq, V, E>(
-    slot: &RefCell<Option<Cached<K, V>>>,
+    slot: &Slot<K, V>,
     key: K,
     make: impl FnOnce() -> Result<V, E>,
 ) -> Result<Rc<V>, E> {

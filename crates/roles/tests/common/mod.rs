@@ -118,21 +118,32 @@ pub struct Party<'a> {
     actions: VecDeque<Action>,
 }
 
+/// Hears of every message that was accepted, and what came of it.
+pub type Listener<'a> = Box<dyn FnMut(Seconds, Owner, &Message, &Question, &[Logged]) + 'a>;
+
 /// A chain in memory: the pure transition with the referee of the workspace.
-pub struct Court {
+pub struct Court<'a> {
+    listener: Option<Listener<'a>>,
     question: Question,
     header: Header,
     dispute: Dispute,
     now: Seconds,
 }
 
-impl Court {
-    pub fn new(world: &World) -> Court {
+impl<'a> Court<'a> {
+    pub fn new(world: &World) -> Court<'a> {
         let (question, header) = world.question();
-        Court { question, header, dispute: Dispute::new(FUND), now: Seconds(1_000_000) }
+        Court { listener: None, question, header, dispute: Dispute::new(FUND), now: Seconds(1_000_000) }
     }
 
-    pub fn party<'a>(&self, name: &'static str, number: u8, story: &'a dyn Story) -> Party<'a> {
+    /// The court with somebody who listens, and a question of its own.
+    pub fn heard_by(mut self, number: u64, listener: Listener<'a>) -> Court<'a> {
+        self.question.entry_seconds = Seconds(self.question.entry_seconds.0 + number);
+        self.listener = Some(listener);
+        self
+    }
+
+    pub fn party<'b>(&self, name: &'static str, number: u8, story: &'b dyn Story) -> Party<'b> {
         let (owner, opened) = (Owner([number; 20]), story.opened().expect("a claim"));
         let disputant = Disputant::new(self.question.clone(), self.header.clone(), owner, opened);
         let (root, actions) = (opened.root(), VecDeque::new());
@@ -216,6 +227,9 @@ impl Court {
             Err(refusal) => panic!("{} is refused {message:?}: {refusal}", parties[at].name),
         };
         settled.messages += 1;
+        if let Some(listener) = &mut self.listener {
+            listener(self.now, parties[at].owner, &message, &self.question, &events);
+        }
         parties[at].moves += usize::from(matches!(message, Message::Move { .. }));
         for event in events {
             settled.note(&event);

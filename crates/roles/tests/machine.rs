@@ -85,7 +85,7 @@ fn it_opens_claims_and_asks_again_only_after_a_while() {
     let mut machine = disputant();
     let (question, header) = question();
     let open = Message::OpenQuestion { question: question.clone(), header };
-    assert_eq!(sent(machine.on(Seconds(10), Event::Tick)), [open.clone()]);
+    assert_eq!(sent(machine.on(Seconds(10), Event::Tick)), std::slice::from_ref(&open));
     assert_eq!(sent(machine.on(Seconds(11), Event::Tick)), [], "it is under way");
     let later = Seconds(10 + limits::RETRY.0);
     assert_eq!(sent(machine.on(later, Event::Tick)), [open], "it was lost");

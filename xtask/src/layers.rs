@@ -14,10 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dispute", &["commit"]),
     ("roles", &["commit", "graph", "trace", "dispute"]),
     ("chain", &["commit", "dispute"]),
-    (
-        "cli",
-        &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"],
-    ),
+    ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),
 ];
 
 const PREFIX: &str = "samebit-";

@@ -97,7 +97,7 @@ fn a_wrong_value_in_every_operator_loses() {
 #[test]
 fn skipped_steps_wrong_rows_and_rates_lose() {
     let world = honest();
-    for (fault, step, leaf) in [("skip:2", 2, "Sink"), ("row:1", 1, "Source"), ("rate:4:0.5", 4, "Source")] {
+    for (fault, step, leaf) in [("skip:2", 2, "Sink"), ("row:1", 1, "Map"), ("rate:4:0.5", 4, "Map")] {
         let out = lie(&world, fault);
         let found = dispute(&world, &["honest", &out]);
         assert_eq!(

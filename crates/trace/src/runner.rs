@@ -100,8 +100,7 @@ impl Runner {
         let program = self.engine.program();
         let root = |(index, state): (usize, &samebit_graph::Declaration)| {
             let pages = self.engine.state_page_digests(index);
-            self.engine
-                .install(|| tensor::root_of_pages_by(state.dtype, state.len(), &pages, inner_digests))
+            self.engine.install(|| tensor::root_of_pages_by(state.dtype, state.len(), &pages, inner_digests))
         };
         let roots: Vec<Digest> = program.states.iter().enumerate().map(root).collect();
         entries(program, &roots)

@@ -248,7 +248,7 @@ fn values_out_of_range() {
     hint: it must be between 0 and 1000
     ");
     insta::assert_snapshot!(error_with("learning_rate: 1.0e-60"), @"
-    job.yaml: `learning_rate` is 0.000000000000000000000000000000000000000000000000000000000001: too small for binary32
+    job.yaml: `learning_rate` is 1e-60: too small for binary32
     hint: write 0 or a larger number
     ");
     insta::assert_snapshot!(error_with("warmup_steps: 201"), @"

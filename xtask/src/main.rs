@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `profiles` and the sweeps over all 2^32 inputs
+cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `profiles` and the tests that take minutes, such as sweeps over all 2^32 inputs
 cargo xtask profiles        one job in builds without, with some and with all optimisation: one final state
 cargo xtask tidy            the structure of the code
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
@@ -57,6 +57,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
 }
 
+/// The packages with tests that take minutes, behind their feature `slow`.
+const SLOW: [&str; 5] = ["samebit-num", "samebit-dispute", "samebit-chain", "samebit-referee", "samebit-cli"];
+
 /// What a change must pass; the cheap checks come first.
 fn test(slow: bool) -> Task {
     tidy::tidy(&root())?;
@@ -83,17 +86,20 @@ fn test(slow: bool) -> Task {
     contracts::contracts_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;
-        cargo(&[
-            "test",
-            "--locked",
-            "--release",
-            "-p",
-            "samebit-num",
-            "--features",
-            "slow",
-            "--",
-            "--nocapture",
-        ])?;
+        SLOW.iter().try_for_each(|package| {
+            let feature = format!("{package}/slow");
+            cargo(&[
+                "test",
+                "--locked",
+                "--release",
+                "-p",
+                package,
+                "--features",
+                &feature,
+                "--",
+                "--nocapture",
+            ])
+        })?;
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ impl Court {
                 party.read(now, (at == 0).then_some(&mut settled)).await;
                 is_busy |= party.act(&self.contract, &question, now, &mut settled).await;
             }
-            if !is_busy {
+            if !is_busy && !parties.iter().all(|party| party.disputant.is_done()) {
                 let due = parties.iter().filter_map(|party| party.disputant.wakes()).min();
                 let due = due.unwrap_or_else(|| panic!("nobody waits for anything: {settled:?}"));
                 assert!(self.contract.advance_clock(due.since(now).0).await.expect("a clock"));
@@ -231,7 +231,7 @@ async fn the_honest_side_wins_at_every_leaf() {
 
 /// Every operator in every phase, on the contracts.
 #[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(feature = "slow"), ignore = "takes minutes; cargo test -p samebit-chain --features slow")]
+#[cfg(feature = "slow")]
 async fn the_honest_side_wins_in_every_operator() {
     let mut court = Court::open().await;
     let mut count = 0;

@@ -76,7 +76,7 @@ fn a_wrong_value_loses_at_every_leaf_of_arithmetic() {
 
 /// Every operator in every phase, on the contracts.
 #[test]
-#[cfg_attr(not(feature = "slow"), ignore = "takes minutes; cargo test -p samebit-cli --features slow")]
+#[cfg(feature = "slow")]
 fn a_wrong_value_in_every_operator_loses() {
     for model in [None, Some(support::LLAMA)] {
         let world = World::new();

@@ -20,9 +20,11 @@ impl Revert {
 
 impl std::fmt::Display for Revert {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.data.is_empty() {
+            return formatter.write_str("without a reason");
+        }
         match alloy::sol_types::decode_revert_reason(&self.data) {
             Some(reason) => formatter.write_str(&reason),
-            None if self.data.is_empty() => formatter.write_str("without a reason"),
             None => write!(formatter, "with 0x{}", hex::encode(&self.data)),
         }
     }

@@ -12,7 +12,9 @@ use samebit_chain::{Devnet, LogOptions, Sender, SenderOptions, accounts};
 use samebit_dispute::{
     Event as Logged, Header, JudgeKind, Message, Opened, Question, QuestionStatus, Seconds, Story, Verdict,
 };
-use samebit_graph::node::{Kind, NodeId};
+#[cfg(feature = "slow")]
+use samebit_graph::node::Kind;
+use samebit_graph::node::NodeId;
 use samebit_roles::{Action, Arithmetic, Disputant, Event, Mirror};
 use samebit_trace::Fault;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

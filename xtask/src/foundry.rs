@@ -15,6 +15,6 @@ pub fn foundry(root: &Path) -> Result<(), String> {
     let folder = root.join(FOLDER);
     install(&folder)?;
     let programs = folder.join("node_modules/@foundry-rs");
-    let arguments = ["test", "--locked", "-p", "samebit-chain", "--test", "foundry", "--", "--ignored"];
+    let arguments = ["test", "--locked", "-p", "samebit-chain", "--features", "foundry", "--test", "foundry"];
     cargo_with(&[("SAMEBIT_FOUNDRY", programs.as_os_str())], &arguments)
 }

@@ -1,5 +1,5 @@
 //! The same client on another engine (anvil), and another client (cast) on our chain. They come from npm:
-//! `cargo xtask foundry` installs them and runs these tests, which are ignored otherwise.
+//! `cargo xtask foundry` installs them and runs these tests, which are behind the feature `foundry`.
 
 mod common;
 
@@ -56,14 +56,12 @@ impl Drop for Anvil {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs anvil: cargo xtask foundry"]
 async fn the_suite_passes_on_anvil() {
     let (_anvil, client) = Anvil::start().await;
     common::suite::run(client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs anvil: cargo xtask foundry"]
 async fn a_log_follows_anvil_through_a_reorg() {
     let (_anvil, client) = Anvil::start().await;
     let sender = client.sender(accounts::key(0), SenderOptions::default());
@@ -130,7 +128,6 @@ async fn cast_agrees(url: &str, client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs cast: cargo xtask foundry"]
 async fn cast_reads_and_writes_our_chain() {
     let folder = tempfile::tempdir().unwrap();
     let devnet =
@@ -141,7 +138,6 @@ async fn cast_reads_and_writes_our_chain() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs anvil and cast: cargo xtask foundry"]
 async fn cast_reads_our_contracts_on_anvil() {
     let (anvil, client) = Anvil::start().await;
     cast_agrees(&anvil.url.clone(), &client).await;

@@ -1,17 +1,5 @@
 //! The products as kernels of the [`crate::Backend`] seam.
 
-use samebit_num::fold::Bits;
-
-/// How the blocks of a product become numbers (docs/spec/arithmetic.md §3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Numerics {
-    /// One fused chain a block.
-    #[default]
-    Ordered,
-    /// Integers of this many bits, with a scale for each block of each row.
-    Exact(Bits),
-}
-
 /// c\[m, n\] = ordered product over k of a\[m, k\] and b\[n, k\]. Inputs: a, b; output: c, row-major \[m, n\].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProductKernel {

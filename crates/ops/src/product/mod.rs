@@ -45,7 +45,7 @@ pub(crate) use tile::{panel_width, tile_rows};
 
 pub use column::column_product;
 pub use drive::product;
-pub use kernel::{ColumnProductKernel, Layout, Numerics, ProductKernel};
+pub use kernel::{ColumnProductKernel, Layout, ProductKernel};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::PackedB;
 

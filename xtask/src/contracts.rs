@@ -51,12 +51,13 @@ fn install_all(root: &Path) -> Result<(), String> {
     install(&root.join("contracts/forge"))
 }
 
-/// Installs what the lock file of a folder pins, once.
+/// Installs what the lock file of a folder pins, once. `npm ci` would refuse the lock of packages that name programs for platforms for which
+/// there are none.
 pub fn install(folder: &Path) -> Result<(), String> {
     if folder.join("node_modules").is_dir() {
         return Ok(());
     }
-    run(folder, "npm", &["ci", "--no-audit", "--no-fund"], &[])
+    run(folder, "npm", &["install", "--no-save", "--no-audit", "--no-fund"], &[])
 }
 
 /// The files of a folder, by name.

@@ -149,7 +149,8 @@ fn operation_lines(text: &mut String, op: Op, immediate: Option<u32>) {
                 if op.operands().first() == Some(&RegType::M) {
                     operands[0] &= 1;
                 }
-                let result = operation_result(op, &operands[..operand_count], immediate.unwrap_or(0));
+                let code = operation(op, immediate.unwrap_or(0));
+                let result = run(&code, &operands[..operand_count], &mut Soft);
                 write!(text, "{}", op.name()).expect(WRITES);
                 if let Some(immediate) = immediate {
                     write!(text, " {immediate:08x}").expect(WRITES);
@@ -165,7 +166,7 @@ fn operation_lines(text: &mut String, op: Op, immediate: Option<u32>) {
 }
 
 /// The operation as a program: a mask operand is made from an integer, a mask result is made one.
-fn operation_result(op: Op, operands: &[u32], imm: u32) -> u32 {
+pub fn operation(op: Op, imm: u32) -> Code {
     let inputs: Vec<RegType> =
         op.operands().iter().map(|&kind| if kind == RegType::M { RegType::U } else { kind }).collect();
     let plain = |op, a, b, c, imm| Instr { op, a, b, c, imm };
@@ -182,8 +183,7 @@ fn operation_result(op: Op, operands: &[u32], imm: u32) -> u32 {
         let mask = one + instrs.len() as u8 - 1;
         instrs.push(plain(Op::ISelect, mask, one, one + 1, 0));
     }
-    let code = Code::new(inputs, instrs).expect("a program of one operation is well formed");
-    run(&code, operands, &mut Soft)
+    Code::new(inputs, instrs).expect("a program of one operation is well formed")
 }
 
 /// `function: x = value`: edges, and a walk through the exponents.

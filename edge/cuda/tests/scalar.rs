@@ -2,9 +2,9 @@
 //!
 //! It is the text that NVRTC compiles, over the same header. Without a C compiler the test says so and fails: the workspace needs one.
 
-use samebit_cuda::check::single;
 use samebit_cuda::scalar::function;
 use samebit_cuda::source::HEADERS;
+use samebit_num::vectors::operation;
 use samebit_num::{Binary32, Code, Op, RegType, Soft, functions, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -163,7 +163,7 @@ fn every_operation_compiled_from_c_is_the_reference() {
             samebit_num::Immediate::Word => &[0xff80_0001, 0x8000_0000],
         };
         for &imm in immediates {
-            let code = single(op, imm);
+            let code = operation(op, imm);
             let arity = code.inputs().len();
             let mut words: Vec<Vec<u32>> = Vec::new();
             for a in EDGES {

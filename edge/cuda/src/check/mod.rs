@@ -6,8 +6,6 @@
 mod cases;
 mod vectors;
 
-pub use vectors::single;
-
 use crate::{Cuda, Error};
 use samebit_ops::{Backend, Buffer, Cpu, Kernel, View};
 use std::path::Path;
@@ -100,7 +98,10 @@ impl<'a> Check<'a> {
 }
 
 /// The outputs of a kernel, from what they held before.
-fn outputs(
+///
+/// # Panics
+/// If there is no memory for an operand.
+pub fn outputs(
     backend: &dyn Backend,
     kernel: &Kernel,
     step: u64,

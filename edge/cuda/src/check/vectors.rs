@@ -4,7 +4,8 @@ use super::{Check, outputs};
 use crate::{Error, Memory};
 use samebit_num::fold::Bits;
 use samebit_num::philox::Stream;
-use samebit_num::{Code, Immediate, Instr, Op, RegType, functions};
+use samebit_num::vectors::operation;
+use samebit_num::{Code, Op, RegType, functions};
 use samebit_ops::Kernel;
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::rows::{Address, Columns, RowInput, RowProgram, Stage, StageKind};
@@ -85,30 +86,9 @@ fn operations(check: &mut Check<'_>, text: &str) {
         let operands = operands.split_whitespace().map(word).collect();
         lines.entry((op, immediate)).or_default().push((operands, word(result.trim())));
     }
-    let group = |((op, immediate), lines): ((Op, u32), Vec<Line>)| (op.name(), single(op, immediate), lines);
+    let group =
+        |((op, immediate), lines): ((Op, u32), Vec<Line>)| (op.name(), operation(op, immediate), lines);
     compare(check, lines.into_iter().map(group).collect());
-}
-
-/// A program of one operation: a mask operand is made from an integer, a mask result is made one.
-pub fn single(op: Op, imm: u32) -> Code {
-    debug_assert!(imm == 0 || op.immediate() != Immediate::Unused);
-    let inputs: Vec<RegType> =
-        op.operands().iter().map(|&kind| if kind == RegType::M { RegType::U } else { kind }).collect();
-    let plain = |op, a, b, c, imm| Instr { op, a, b, c, imm };
-    let mut instrs = vec![plain(Op::IConst, 0, 0, 0, 1), plain(Op::IConst, 0, 0, 0, 0)];
-    let one = inputs.len() as u8;
-    let used = |position: u8| if usize::from(position) < op.operands().len() { position } else { 0 };
-    let mut first = 0;
-    if op.operands().first() == Some(&RegType::M) {
-        instrs.push(plain(Op::IEq, 0, one, 0, 0));
-        first = one + 2;
-    }
-    instrs.push(plain(op, first, used(1), used(2), imm));
-    if op.result() == RegType::M {
-        let mask = one + instrs.len() as u8 - 1;
-        instrs.push(plain(Op::ISelect, mask, one, one + 1, 0));
-    }
-    Code::new(inputs, instrs).expect("a program of one operation is well formed")
 }
 
 /// `function: x = value`.

@@ -2,9 +2,10 @@
 
 #![allow(dead_code, unused_imports, reason = "each test uses a part")]
 
+pub use samebit_cuda::check::outputs;
 pub use samebit_cuda::values::Values;
 use samebit_cuda::{Cuda, Emulator, Error, Order};
-use samebit_ops::{Backend, Buffer, Kernel, View};
+use samebit_ops::{Backend, Kernel};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,31 +21,6 @@ pub fn backends() -> Vec<Cuda> {
         Err(error) => panic!("{error}"),
     };
     [Order::Rising, Order::Falling, Order::Shuffled(5)].into_iter().filter_map(emulator).collect()
-}
-
-/// The outputs of a kernel, from what they held before.
-pub fn outputs(
-    backend: &dyn Backend,
-    kernel: &Kernel,
-    step: u64,
-    inputs: &[Vec<u32>],
-    before: &[Vec<u32>],
-) -> Vec<Vec<u32>> {
-    let buffer = |words: &Vec<u32>| {
-        let mut buffer = backend.allocate(words.len()).unwrap();
-        backend.write(&mut buffer, 0, words);
-        buffer
-    };
-    let inputs: Vec<Buffer> = inputs.iter().map(buffer).collect();
-    let mut outputs: Vec<Buffer> = before.iter().map(buffer).collect();
-    let views: Vec<View<'_>> = inputs.iter().map(|buffer| View { buffer, origin: 0 }).collect();
-    backend.run(kernel, step, &views, &mut outputs);
-    let read = |(buffer, before): (&Buffer, &Vec<u32>)| {
-        let mut words = vec![0; before.len()];
-        backend.read(buffer, 0, &mut words);
-        words
-    };
-    outputs.iter().zip(before).map(read).collect()
 }
 
 /// Runs a kernel by the yardstick and by the emulator in every order, compares every bit, and gives the yardstick's outputs.

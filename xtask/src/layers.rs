@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("trace", &["engine", "graph", "ops", "num", "commit"]),
     ("recipe", &["graph", "num", "commit"]),
     ("dispute", &["commit"]),
+    ("market", &["commit"]),
     ("roles", &["commit", "graph", "trace", "dispute"]),
     ("chain", &["commit", "dispute"]),
     ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),

@@ -63,11 +63,31 @@ pub enum Tag {
     Question = 0x0e,
     /// Where the game of a dispute is; the lanes of a fold's block.
     Position = 0x0f,
+    /// What a step shows of itself to a checker.
+    Interior = 0x10,
+    /// Which pages of a state a step shows.
+    InteriorPage = 0x11,
+    /// A job on a chain.
+    Job = 0x12,
+    /// The terms of a job.
+    Terms = 0x13,
+    /// A claimed segment: the state after it and its seal.
+    Claimed = 0x14,
+    /// What somebody says a segment's interior root is.
+    Seal = 0x15,
+    /// A segment's secret.
+    Secret = 0x16,
+    /// What chance decides.
+    Draw = 0x17,
+    /// What a whistleblower says a segment's interior root is.
+    Catch = 0x18,
+    /// Which challenge a question belongs to.
+    Asked = 0x19,
 }
 
 impl Tag {
     /// Every tag, in the order of its byte.
-    pub const ALL: [Tag; 16] = [
+    pub const ALL: [Tag; 26] = [
         Tag::Page,
         Tag::Inner,
         Tag::List,
@@ -84,6 +104,16 @@ impl Tag {
         Tag::File,
         Tag::Question,
         Tag::Position,
+        Tag::Interior,
+        Tag::InteriorPage,
+        Tag::Job,
+        Tag::Terms,
+        Tag::Claimed,
+        Tag::Seal,
+        Tag::Secret,
+        Tag::Draw,
+        Tag::Catch,
+        Tag::Asked,
     ];
 }
 

@@ -21,14 +21,17 @@
 
 pub mod canonical;
 mod digest;
+pub mod interior;
 pub mod merkle;
 pub mod sequence;
 pub mod state;
 pub mod steps;
 pub mod tensor;
+mod words;
 
 pub use canonical::{Canonical, DecodeError, Decoder, Encoder};
 pub use digest::{Digest, ParseDigestError, Tag, hash, hash_reader};
 pub use merkle::{BatchOpening, Opening, OpeningError, Tree};
 pub use sequence::{Kind, Leaves, Sequence, SequenceError};
 pub use tensor::DType;
+pub use words::Words;

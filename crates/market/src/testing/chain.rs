@@ -37,6 +37,16 @@ impl Court {
         self.closed.insert(nonce, (Question::Answered { root: claim_root(answer), living }, claims));
     }
 
+    /// Whether a question is closed.
+    pub fn is_closed(&self, nonce: Digest) -> bool {
+        self.closed.contains_key(&nonce)
+    }
+
+    /// How a question was closed, and its claims.
+    pub fn of(&self, nonce: Digest) -> Option<(Question, Vec<Claim>)> {
+        self.closed.get(&nonce).cloned()
+    }
+
     /// Closes a question without an answer.
     pub fn close(&mut self, nonce: Digest, question: Question) {
         self.closed.insert(nonce, (question, Vec::new()));
@@ -55,7 +65,7 @@ impl World for View<'_> {
         match self.now.height.0.checked_sub(height.0) {
             None | Some(0) => Beacon::NotYet,
             Some(age) if age > MEMORY => Beacon::Expired,
-            Some(_) => Beacon::Value(Words::new().number(self.seed).number(height.0).hash(Tag::File)),
+            Some(_) => Beacon::Value(beacon_value(self.seed, height)),
         }
     }
 
@@ -67,6 +77,11 @@ impl World for View<'_> {
         let (_, claims) = self.court.closed.get(&nonce)?;
         claims.get(usize::try_from(number).ok()?).copied()
     }
+}
+
+/// What the beacon of a chain with this seed says of a height.
+pub fn beacon_value(seed: u64, height: Height) -> Digest {
+    Words::new().number(seed).number(height.0).hash(Tag::File)
 }
 
 /// A chain with the contracts on it.
@@ -85,7 +100,11 @@ pub struct Chain {
 impl Chain {
     /// A chain on which the contracts were just deployed.
     pub fn new(seed: u64) -> Chain {
-        let site = Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY };
+        Chain::at(Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY }, seed)
+    }
+
+    /// A chain on which the contracts were just deployed there.
+    pub fn at(site: Site, seed: u64) -> Chain {
         let now = Moment { time: Seconds(1_000_000), height: Height(1_000) };
         Chain { market: Market::new(site), now, court: Court::default(), seed }
     }

@@ -121,21 +121,26 @@ impl Script {
         chain.blocks(1);
     }
 
-    /// A job with these terms; `people` are the poster, solver, heir, watcher, then those with seats.
+    /// A job with these terms, posted; `people` are the poster, solver, heir, watcher, then those with seats. They get money first.
     ///
     /// # Panics
     /// If the job is refused.
     pub fn post(chain: &mut Chain, people: &[Owner], toy: Toy, terms: Terms, nonce: u64) -> Script {
-        let [poster, solver, heir, watcher] = people[..4] else { panic!("four people and verifiers") };
         for &person in people {
             chain.fund(person, PURSE);
         }
+        let script = Script::of(chain, people, toy, terms, nonce);
+        chain.tell(script.poster, script.post.clone()).expect("the job is well formed");
+        script
+    }
+
+    /// A job with these terms that is not posted yet.
+    pub fn of(chain: &Chain, people: &[Owner], toy: Toy, terms: Terms, nonce: u64) -> Script {
+        let [poster, solver, heir, watcher] = people[..4] else { panic!("four people and verifiers") };
         let spec = toy.spec();
         let job = chain.market.site().job(poster, nonce, spec.digest(), terms.digest());
         let post = MarketMessage::Post { spec, terms: terms.clone(), nonce };
-        chain.tell(poster, post.clone()).expect("the job is well formed");
-        let verifiers = people[4..].to_vec();
-        let conduct = Conduct::default();
+        let (verifiers, conduct) = (people[4..].to_vec(), Conduct::default());
         Script { job, toy, terms, poster, solver, heir, verifiers, watcher, conduct, post }
     }
 

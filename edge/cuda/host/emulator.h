@@ -5,10 +5,12 @@
 // comes without the others. Between two barriers warps and lanes run in rising, falling or shuffled order, so a barrier that is
 // missing, or holds too few, shows as a wrong result. Shared memory is filled with NaNs before each block. Collective instructions
 // (shuffles, ldmatrix, mma) are written down from the fragment layouts of the PTX manual; asynchronous copies arrive as late as
-// they may: when they are waited for.
+// they may: when they are waited for. What a card may not be asked ends the launch with a message.
 #ifndef SAMEBIT_EMULATOR_H
 #define SAMEBIT_EMULATOR_H
 
+#include <algorithm>
+#include <map>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #define SAMEBIT_SHARED static __attribute__((section("samebit_shared"), aligned(128)))
+#define SAMEBIT_LAUNCH_SHARED(name) u8* name = emulator::launch_room
 #define SAMEBIT_KERNEL(threads) extern "C" void
 #define FULL_WARP 0xffffffffu
 
@@ -33,7 +36,9 @@ namespace emulator {
 
 const unsigned WARP = 32;
 const size_t STACK_BYTES = 64 * 1024;
-enum Waits { RUNS, FOR_BLOCK, FOR_WARP, ENDED };
+// What a block may have at most (sm_90).
+const size_t SHARED_BYTES_LIMIT = 227 * 1024;
+enum Waits { RUNS, FOR_BLOCK, FOR_WARP, FOR_PHASE, ENDED };
 
 struct Copy {
     void* to;
@@ -47,6 +52,8 @@ struct Fiber {
     char* stack = nullptr;
     bool is_started = false;
     Waits waits = RUNS;
+    const void* barrier = nullptr;        // whose phase it waits for
+    u32 parity = 0;
     unsigned turn = 0;                    // collectives so far
     std::vector<std::vector<Copy>> groups; // asynchronous copies, the open group last
 };
@@ -63,6 +70,14 @@ static jmp_buf scheduler;
 static unsigned current;
 static unsigned block_threads;
 static u64 shuffle_state;
+static unsigned thread_order;
+static unsigned blocks_begun;
+// The shared memory that the launch asks for.
+static __attribute__((section("samebit_shared"), aligned(1024))) u8 launch_room[SHARED_BYTES_LIMIT];
+static size_t launch_bytes;
+// Whether a thread runs, and what it did wrong; empty for nothing.
+static bool is_in_thread;
+static char message[256];
 
 typedef void (*Body)(void* kernel, void** arguments);
 static Body body;
@@ -83,7 +98,11 @@ static void wait_for(Waits what) {
 static void resume(unsigned thread) {
     current = thread;
     threadIdx = Index3{thread, 0, 0};
-    if (_setjmp(scheduler) != 0) return;
+    if (_setjmp(scheduler) != 0) {
+        is_in_thread = false;
+        return;
+    }
+    is_in_thread = true;
     Fiber& fiber = fibers[thread];
     if (fiber.is_started) _longjmp(fiber.context, 1);
     fiber.is_started = true;
@@ -95,9 +114,11 @@ static void resume(unsigned thread) {
     setcontext(&fiber.first);
 }
 
+// Ends the launch. In a thread it does not return.
 static void fail(const char* what) {
-    fprintf(stderr, "emulator: block (%u, %u, %u), thread %u: %s\n", blockIdx.x, blockIdx.y, blockIdx.z, current, what);
-    abort();
+    snprintf(message, sizeof message, "block (%u, %u, %u), thread %u: %s", blockIdx.x, blockIdx.y, blockIdx.z, current, what);
+    // Ends the thread; the launch ends when it sees the message.
+    if (is_in_thread) wait_for(ENDED);
 }
 
 // Lets the threads first .. end go if all that have not ended wait for `what`; false if none does or one waits for something else.
@@ -125,6 +146,8 @@ static void arrange(std::vector<unsigned>& turns, unsigned order) {
     }
 }
 
+#include "phases.h"
+
 // Runs a warp as far as it comes without the others.
 static void run_warp(unsigned first, unsigned end, unsigned order) {
     std::vector<unsigned> turns(end - first);
@@ -132,12 +155,15 @@ static void run_warp(unsigned first, unsigned end, unsigned order) {
         arrange(turns, order);
         for (unsigned lane : turns) {
             if (fibers[first + lane].waits == RUNS) resume(first + lane);
+            if (*message) return;
         }
     } while (release(first, end, FOR_WARP));
 }
 
 // order: 0 rising, 1 falling, otherwise shuffled anew after each barrier.
 static void run_block(unsigned order) {
+    blocks_begun++;
+    phases.clear();
     for (Fiber& fiber : fibers) {
         fiber.is_started = false;
         fiber.waits = RUNS;
@@ -151,14 +177,15 @@ static void run_block(unsigned order) {
         for (unsigned warp : warps) {
             unsigned first = warp * WARP;
             run_warp(first, first + WARP < block_threads ? first + WARP : block_threads, order);
+            if (*message) return;
         }
-    } while (release(0, block_threads, FOR_BLOCK));
+    } while (release_phases() || release(0, block_threads, FOR_BLOCK) || (deliver_late() && release_phases()));
+    bool is_copying = has_copies();
     for (Fiber& fiber : fibers) {
-        if (fiber.waits != ENDED) fail("the threads wait for each other at different barriers");
-        for (auto& group : fiber.groups) {
-            if (!group.empty()) fail("an asynchronous copy is not waited for");
-        }
+        if (fiber.waits != ENDED) return fail("the threads wait for each other at different barriers");
+        for (auto& group : fiber.groups) is_copying = is_copying || !group.empty();
     }
+    if (is_copying) fail("an asynchronous copy is not waited for");
 }
 
 template <typename... A, size_t... I> void call(void (*kernel)(A...), void** arguments, std::index_sequence<I...>) {
@@ -169,8 +196,12 @@ template <typename... A> void unpack(void* kernel, void** arguments) {
     call((void (*)(A...))kernel, arguments, std::index_sequence_for<A...>());
 }
 
+// Gives nothing, or what was wrong.
 template <typename... A>
-void launch(void (*kernel)(A...), void** arguments, const unsigned* grid, unsigned threads, unsigned order) {
+const char* launch(void (*kernel)(A...), void** arguments, const unsigned* grid, unsigned threads, size_t shared, unsigned order) {
+    *message = 0;
+    launch_bytes = shared;
+    thread_order = order;
     body = unpack<A...>;
     body_kernel = (void*)kernel;
     body_arguments = arguments;
@@ -192,9 +223,11 @@ void launch(void (*kernel)(A...), void** arguments, const unsigned* grid, unsign
             for (unsigned x = 0; x < grid[0]; x++) {
                 blockIdx = Index3{x, y, z};
                 run_block(order);
+                if (*message) return message;
             }
         }
     }
+    return nullptr;
 }
 
 // Shows `count` words to the warp and waits for its other lanes; gives the place where all of them are.
@@ -209,6 +242,8 @@ static u32 (*show(const u32* words, unsigned count))[8] {
 static i32 digit(u32 word, unsigned at) { return (i8)(u8)(word >> 8 * at); }
 
 } // namespace emulator
+
+static __attribute__((unused)) u32 samebit_opaque(u32 value) { return value; }
 
 static void __syncthreads() { emulator::wait_for(emulator::FOR_BLOCK); }
 static __attribute__((unused)) void __syncwarp() { emulator::wait_for(emulator::FOR_WARP); }

@@ -11,9 +11,15 @@
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__)
 
 #define SAMEBIT_SHARED __shared__
-#define SAMEBIT_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+#define SAMEBIT_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 
 #define FULL_WARP 0xffffffffu
+
+// The value, of which the compiler knows nothing: what follows from it is not kept from before.
+SAMEBIT_FUNCTION u32 samebit_opaque(u32 value) {
+    asm volatile("" : "+r"(value));
+    return value;
+}
 
 // Four 8 x 16-byte matrices from shared memory; lane 8i + r gives the address of row r of matrix i.
 SAMEBIT_FUNCTION void samebit_load_matrices(u32 (&out)[4], const void* row) {

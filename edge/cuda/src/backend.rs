@@ -2,6 +2,7 @@
 //!
 //! A launch of this backend that cannot be made is a broken invariant and panics with the driver's words, as the seam asks.
 
+use crate::exact::Instruction;
 use crate::machine::{Argument, Launch, Machine, Memory};
 use crate::rows::{MAP_THREADS, row_kernel, total_kernel};
 use crate::{Error, Source, source};
@@ -42,6 +43,7 @@ pub struct Cuda {
     tables: Mutex<BTreeMap<Arc<[u32]>, Arc<Memory>>>,
     /// Blocks' results on their way to a total; held by a launch until its totals are joined.
     partial: Mutex<Option<Memory>>,
+    instruction: Instruction,
 }
 
 /// An argument of 32 bits.
@@ -64,8 +66,15 @@ const NONE: Argument = Argument::Address(0);
 impl Cuda {
     /// The backend on this machine.
     pub fn new(machine: Arc<dyn Machine>) -> Self {
+        let instruction = machine.instructions()[0];
+        Self::with_instruction(machine, instruction)
+    }
+
+    /// The backend on this machine, with one of the machine's instructions for exact products.
+    pub fn with_instruction(machine: Arc<dyn Machine>, instruction: Instruction) -> Self {
         Self {
             machine,
+            instruction,
             product: source::product(),
             moves: source::moves(),
             sha256: source::sha256(),
@@ -80,6 +89,11 @@ impl Cuda {
         &self.machine
     }
 
+    /// The instruction that its exact products use.
+    pub fn instruction(&self) -> Instruction {
+        self.instruction
+    }
+
     pub(crate) fn launch(
         &self,
         source: &Source,
@@ -88,7 +102,7 @@ impl Cuda {
         threads: u32,
         arguments: &[Argument],
     ) -> Result<(), Error> {
-        self.machine.launch(&Launch { source, kernel, grid, threads, arguments })
+        self.machine.launch(&Launch { source, kernel, grid, threads, shared_bytes: 0, arguments })
     }
 
     /// Runs `work` with memory for `words` words of blocks' results. What they held before is not cleared: every launch writes all

@@ -3,13 +3,14 @@
 //! It is slow and has nothing to do with a card's speed. It proves what the text computes, for the block and thread structure that
 //! a card has; it cannot prove what NVIDIA's compiler makes of the text.
 
+use crate::exact::Instruction;
 use crate::machine::{Launch, Machine, check};
-use crate::source::{EMULATOR_HEADER, HEADERS};
+use crate::source::{EMULATOR_HEADERS, HEADERS};
 use crate::{Error, Source};
 use libloading::Library;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,7 +68,7 @@ pub struct Emulator {
 }
 
 /// What a launch calls. SAFETY: the caller gives the kernel's parameters, each at its pointer.
-type Entry = unsafe extern "C" fn(*mut *mut c_void, *const u32, u32, u32);
+type Entry = unsafe extern "C" fn(*mut *mut c_void, *const u32, u32, usize, u32) -> *const c_char;
 
 impl Emulator {
     /// An emulator that keeps what it compiles in `folder`.
@@ -77,7 +78,7 @@ impl Emulator {
     pub fn new(folder: &Path, order: Order) -> Result<Self, Error> {
         let folder = folder.to_owned();
         std::fs::create_dir_all(&folder)?;
-        for (name, text) in HEADERS.into_iter().chain([EMULATOR_HEADER]) {
+        for (name, text) in HEADERS.into_iter().chain(EMULATOR_HEADERS) {
             replace(&folder.join(name), text)?;
         }
         let output = Command::new(compiler()).arg("--version").output();
@@ -97,12 +98,12 @@ impl Emulator {
         for kernel in &source.kernels {
             writeln!(
                 text,
-                "extern \"C\" void samebit_launch_{kernel}(void** arguments, const unsigned* grid, unsigned threads, unsigned order) {{\n\
-                 \x20   emulator::launch({kernel}, arguments, grid, threads, order);\n}}"
+                "extern \"C\" const char* samebit_launch_{kernel}(void** arguments, const unsigned* grid, unsigned threads, size_t shared, unsigned order) {{\n\
+                 \x20   return emulator::launch({kernel}, arguments, grid, threads, shared, order);\n}}"
             )
             .expect("writing to a string succeeds");
         }
-        let headers: String = HEADERS.iter().chain([&EMULATOR_HEADER]).map(|(_, text)| *text).collect();
+        let headers: String = HEADERS.iter().chain(&EMULATOR_HEADERS).map(|(_, text)| *text).collect();
         let digest = Sha256::digest(format!("{}{headers}{text}", OPTIONS.join(" ")));
         let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let library = self.folder.join(format!("{}-{digest}.so", source.name));
@@ -171,6 +172,10 @@ impl Machine for Emulator {
         self.multiprocessors
     }
 
+    fn instructions(&self) -> &[Instruction] {
+        &[Instruction::Wgmma, Instruction::Mma]
+    }
+
     fn allocate(&self, bytes: usize) -> Result<u64, Error> {
         let length = mapped(bytes);
         // SAFETY: an anonymous mapping at an address of the system's choice touches nothing that exists.
@@ -229,13 +234,20 @@ impl Machine for Emulator {
             parameters.iter_mut().map(|longs| longs.as_mut_ptr().cast()).collect();
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the entry was generated with this signature; the parameters are those of the kernel, each in its own 64-bit words;
-        // nobody else is in the library.
+        // nobody else is in the library, so that its message, if any, stays as it is.
         unsafe {
             let entry = libraries[key].get::<Entry>(symbol.as_bytes());
             let entry = entry.map_err(|error| Error::Driver { what: symbol, reason: error.to_string() })?;
-            entry(pointers.as_mut_ptr(), launch.grid.as_ptr(), launch.threads, self.order.number());
+            let grid = launch.grid.as_ptr();
+            let shared_bytes = launch.shared_bytes as usize;
+            let refusal =
+                entry(pointers.as_mut_ptr(), grid, launch.threads, shared_bytes, self.order.number());
+            if refusal.is_null() {
+                return Ok(());
+            }
+            let reason = CStr::from_ptr(refusal).to_string_lossy().into_owned();
+            Err(Error::Driver { what: launch.kernel.to_owned(), reason })
         }
-        Ok(())
     }
 
     fn synchronize(&self) -> Result<(), Error> {

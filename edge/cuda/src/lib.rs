@@ -27,6 +27,7 @@ pub mod rows;
 pub mod samples;
 pub mod scalar;
 pub mod source;
+pub mod table;
 pub mod values;
 
 pub use backend::Cuda;

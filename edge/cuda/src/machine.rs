@@ -1,6 +1,7 @@
 //! What runs kernels: a card, or the emulator. Every launch of this crate is written against this seam, so that what the emulator
 //! tests is what a card will be told.
 
+use crate::exact::Instruction;
 use crate::{Error, Source};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Launch<'a> {
     pub grid: [u32; 3],
     /// Threads of a block.
     pub threads: u32,
+    /// Bytes of shared memory that a block gets beside what the kernel declares.
+    pub shared_bytes: u32,
     /// The parameters, in order.
     pub arguments: &'a [Argument],
 }
@@ -39,6 +42,9 @@ pub trait Machine: Send + Sync {
 
     /// Multiprocessors: blocks of threads that are needed before all of it works.
     fn multiprocessors(&self) -> u32;
+
+    /// The instructions that multiply bytes, best first: at least one.
+    fn instructions(&self) -> &[Instruction];
 
     /// Memory of so many bytes, all 0, at a multiple of 16.
     ///

@@ -42,6 +42,8 @@ pub struct Compiled {
     pub cubin: Vec<u8>,
     /// What each kernel takes of a multiprocessor.
     pub usage: Vec<Usage>,
+    /// Where the assembler gave up something, such as products that it lets run one after the other.
+    pub losses: Vec<String>,
 }
 
 /// Registers and memory of a kernel, as the assembler reports them.
@@ -82,7 +84,9 @@ impl Nvrtc {
         }
         let folders = [
             PathBuf::new(),
+            // Where PyPI's packages of CUDA 12 and 13 put it, under Python's folder of packages.
             PathBuf::from("nvidia/cuda_nvrtc/lib"),
+            PathBuf::from("nvidia/cu13/lib"),
             PathBuf::from("lib"),
             PathBuf::from("lib64"),
         ];
@@ -97,6 +101,23 @@ impl Nvrtc {
         let library = unsafe { Library::new(path) };
         let library = library.map_err(|error| Error::NoCompiler(error.to_string()))?;
         Ok(Self { library })
+    }
+
+    /// The architectures that it knows, as 90 for sm_90.
+    ///
+    /// # Errors
+    /// If it is older than the question.
+    pub fn architectures(&self) -> Result<Vec<c_int>, Error> {
+        // SAFETY: NVRTC's signatures; a caller gives room for what is written.
+        type Get = unsafe extern "C" fn(*mut c_int) -> c_int;
+        let mut count = 0;
+        // SAFETY: the signatures are NVRTC's, and the second call writes as many numbers as the first announced.
+        unsafe {
+            self.symbol::<Get>(b"nvrtcGetNumSupportedArchs\0")?(&raw mut count);
+            let mut known = vec![0; count.unsigned_abs() as usize];
+            self.symbol::<Get>(b"nvrtcGetSupportedArchs\0")?(known.as_mut_ptr());
+            Ok(known)
+        }
     }
 
     /// Compiles and assembles for one architecture, `90a` for sm_90a; the assembler checks what is written in PTX by hand.
@@ -172,7 +193,7 @@ impl Nvrtc {
         let cubin = self.text(program, b"nvrtcGetCUBINSize\0", b"nvrtcGetCUBIN\0")?;
         let ptx = CStr::from_bytes_until_nul(&ptx).map(|text| text.to_string_lossy().into_owned());
         let ptx = ptx.map_err(|error| compile_error(source, target, error.to_string()))?;
-        Ok(Compiled { ptx, cubin, usage: usage(&log) })
+        Ok(Compiled { ptx, cubin, usage: usage(&log), losses: losses(&log) })
     }
 
     fn text(&self, program: Handle, size: &[u8], get: &[u8]) -> Result<Vec<u8>, Error> {
@@ -207,6 +228,11 @@ impl Compiled {
 
 fn compile_error(source: &Source, target: &str, log: String) -> Error {
     Error::Compile { source_name: source.name.clone(), target: format!("sm_{target}"), log }
+}
+
+/// The lines by which the assembler says that it gave something up.
+fn losses(log: &str) -> Vec<String> {
+    log.lines().filter(|line| line.contains("Potential Performance Loss")).map(str::to_owned).collect()
 }
 
 /// Reads `ptxas info` lines.
@@ -244,8 +270,16 @@ mod tests {
                    ptxas info    : Function properties for product\n\
                        0 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads\n\
                    ptxas info    : Used 168 registers, used 1 barriers, 16896 bytes smem, 452 bytes cmem[0]\n";
+        assert!(losses(log).is_empty());
         let expected =
             Usage { kernel: "product".to_owned(), registers: 168, spilled_bytes: 20, shared_bytes: 16896 };
         assert_eq!(usage(log), [expected]);
+    }
+
+    #[test]
+    fn products_that_are_serialised_are_a_loss() {
+        let line = "ptxas info    : (C7511) Potential Performance Loss: wgmma.mma_async instructions are serialized due to \
+                    insufficient register resources for the wgmma pipeline in the function 'exact_product'";
+        assert_eq!(losses(&format!("ptxas info    : 0 bytes gmem\n{line}\n")), [line]);
     }
 }

@@ -1,5 +1,6 @@
 //! The text of kernels: the fixed ones of `kernels/`, and what is generated from scalar programs.
 
+use crate::exact::Instruction;
 use crate::samples;
 use crate::scalar::function;
 use samebit_num::fold::Bits;
@@ -26,14 +27,20 @@ pub const ARCHITECTURES: [Arch; 7] =
     [Arch("75"), Arch("80"), Arch("86"), Arch("89"), Arch("90a"), Arch("100"), Arch("120")];
 
 /// What sources include, by name.
-pub const HEADERS: [(&str, &str); 3] = [
+pub const HEADERS: [(&str, &str); 5] = [
     ("machine.h", include_str!("../kernels/machine.h")),
     ("device.h", include_str!("../kernels/device.h")),
     ("attention.h", include_str!("../kernels/attention.h")),
+    ("exact.h", include_str!("../kernels/exact.h")),
+    ("wgmma.h", include_str!("../kernels/wgmma.h")),
 ];
 
 /// What the emulator adds to [`HEADERS`].
-pub const EMULATOR_HEADER: (&str, &str) = ("emulator.h", include_str!("../host/emulator.h"));
+pub const EMULATOR_HEADERS: [(&str, &str); 3] = [
+    ("emulator.h", include_str!("../host/emulator.h")),
+    ("phases.h", include_str!("../host/phases.h")),
+    ("wgmma_emulator.h", include_str!("../host/wgmma_emulator.h")),
+];
 
 impl Source {
     /// A fixed source.
@@ -89,10 +96,20 @@ pub fn attention(head_size: usize) -> Source {
     }
 }
 
-/// Every fixed source, and one of each kind that is made for a size or a program.
-pub fn all() -> Vec<Source> {
+/// The instructions that multiply bytes on an architecture, best first; `target` as in [`Arch`].
+pub fn instructions(target: &str) -> &'static [Instruction] {
+    match target {
+        "90a" => &[Instruction::Wgmma, Instruction::Mma],
+        _ => &[Instruction::Mma],
+    }
+}
+
+/// Every fixed source of an architecture, and one of each kind that is made for a size or a program.
+pub fn all(arch: Arch) -> Vec<Source> {
     let mut all = vec![product(), moves(), sha256(), attention(64), attention(128)];
-    all.extend(Bits::ALL.map(crate::exact::source));
+    for &instruction in instructions(arch.0) {
+        all.extend(Bits::ALL.map(|bits| crate::exact::source(bits, instruction)));
+    }
     all.extend(samples::sources());
     all
 }

@@ -24,6 +24,7 @@ fn run(order: Order, body: &str) -> Option<Vec<u32>> {
             kernel: "test",
             grid: [1, 1, 1],
             threads: 64,
+            shared_bytes: 0,
             arguments: &arguments,
         })
         .unwrap();

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Values, backends};
-use samebit_cuda::Memory;
-use samebit_cuda::exact::define;
+use common::{Values, machines};
+use samebit_cuda::exact::{Instruction, define};
+use samebit_cuda::{Cuda, Memory};
 use samebit_num::fold::Bits;
 use samebit_ops::product::{Layout, ProductKernel};
 
@@ -17,7 +17,11 @@ fn check(bits: Bits, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, a
     let (a, b, before) = (values.words(m * k), values.words(n * k), values.totals(m * n));
     let mut expected = before.clone();
     define(bits, &kernel, &a, &b, &mut expected);
-    for backend in backends() {
+    let instructions = [Instruction::Mma, Instruction::Wgmma];
+    let backends = machines()
+        .into_iter()
+        .flat_map(|machine| instructions.map(|which| Cuda::with_instruction(machine.clone(), which)));
+    for backend in backends {
         let memory = |words: &[u32]| Memory::of(backend.machine(), words).unwrap();
         let (a, b, c) = (memory(&a), memory(&b), memory(&before));
         backend.exact_product(bits, &kernel, a.address(), b.address(), c.address()).unwrap();
@@ -25,7 +29,8 @@ fn check(bits: Bits, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, a
         let wrong = found.iter().zip(&expected).position(|(found, expected)| found != expected);
         if let Some(at) = wrong {
             panic!(
-                "{bits:?} {kernel:?} on {}: element {at} is {:#010x}, not {:#010x}",
+                "{bits:?} {kernel:?} with {:?} on {}: element {at} is {:#010x}, not {:#010x}",
+                backend.instruction(),
                 backend.machine().describe(),
                 found[at],
                 expected[at]
@@ -57,6 +62,16 @@ fn exact_products_of_edge_values_are_their_definition() {
             let mut values = Values::scaled(scale);
             check(bits, &mut values, [9, 9, 270], false, false);
         }
+    }
+}
+
+/// More blocks than stages, more tiles than one, rows that end within a group of eight, and tiles without slices of k.
+#[test]
+fn exact_products_of_several_tiles_and_many_blocks_are_their_definition() {
+    let mut values = Values::new(2);
+    for bits in Bits::ALL {
+        check(bits, &mut values, [5, 11, 2000], false, true);
+        check(bits, &mut values, [390, 390, 530], false, false);
     }
 }
 

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{Values, outputs};
-use samebit_cuda::exact::define;
-use samebit_cuda::{Cuda, Emulator, Error, Launch, Machine, Memory, Order, samples};
+use samebit_cuda::exact::{self, Instruction, define};
+use samebit_cuda::source::HEADERS;
+use samebit_cuda::{Cuda, Emulator, Error, Launch, Machine, Memory, Order, Source, samples};
 use samebit_num::fold::Bits;
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::product::{ColumnProductKernel, Layout, ProductKernel};
@@ -28,6 +29,9 @@ impl Machine for Saboteur {
     fn multiprocessors(&self) -> u32 {
         self.emulator.multiprocessors()
     }
+    fn instructions(&self) -> &[Instruction] {
+        self.emulator.instructions()
+    }
     fn allocate(&self, bytes: usize) -> Result<u64, Error> {
         self.emulator.allocate(bytes)
     }
@@ -43,7 +47,7 @@ impl Machine for Saboteur {
     fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
         let mut source = launch.source.clone();
         // Kernels of other texts, such as those that join totals, stay as they are.
-        source.text = Cow::Owned(source.text.replace(self.from, self.to));
+        source.text = Cow::Owned(whole(&source).replace(self.from, self.to));
         self.emulator.launch(&Launch { source: &source, ..*launch })
     }
     fn synchronize(&self) -> Result<(), Error> {
@@ -51,17 +55,28 @@ impl Machine for Saboteur {
     }
 }
 
-/// A backend with one thing changed; none without a C++ compiler.
-fn backend(from: &'static str, to: &'static str) -> Option<Cuda> {
+/// A text with what it shares with others, to be changed too.
+fn whole(source: &Source) -> String {
+    let (name, shared) = HEADERS.into_iter().find(|(name, _)| *name == "exact.h").unwrap();
+    source.text.replace(&format!("#include \"{name}\""), shared)
+}
+
+/// A machine that changes one thing; none without a C++ compiler.
+fn saboteur(order: Order, from: &'static str, to: &'static str) -> Option<Arc<dyn Machine>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator");
-    match Emulator::new(&folder, Order::Rising) {
-        Ok(emulator) => Some(Cuda::new(Arc::new(Saboteur { emulator, from, to }))),
+    match Emulator::new(&folder, order) {
+        Ok(emulator) => Some(Arc::new(Saboteur { emulator, from, to })),
         Err(error @ Error::NoHostCompiler { .. }) => {
             eprintln!("SKIPPED: {error}");
             None
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// A backend with one thing changed.
+fn backend(from: &'static str, to: &'static str) -> Option<Cuda> {
+    saboteur(Order::Rising, from, to).map(Cuda::new)
 }
 
 /// The change makes other bits of this kernel, and its opposite, no change, the right ones.
@@ -125,34 +140,77 @@ fn attention_that_sees_the_future_is_seen() {
     shows(from, to, &Kernel::Attention(kernel), &inputs, &before);
 }
 
-#[test]
-fn a_scale_or_a_weight_that_is_wrong_is_seen() {
+/// An exact product with one thing changed has other bits than its definition, or is refused, in some order of the threads; as it is,
+/// it has the right ones in each.
+#[track_caller]
+fn exact_shows(instruction: Instruction, bits: Bits, from: &'static str, to: &'static str) {
     let mut values = Values::new(5);
-    let (m, n, k) = (5, 6, 300);
+    // Rows that end within a tile, and slices of two blocks: more stages than the ring has.
+    let (m, n, k) = (70, 21, 3000);
     let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
     let kernel = ProductKernel { m, n, k, a: layout, b: layout, accumulate: false };
     let (mut a, b) = (values.words(m * k), values.words(n * k));
     // A block whose greatest value is all ones, where the exponent is at its edge.
     a[..256].fill(0x3f7e_0000);
+    let mut expected = vec![0; m * n];
+    define(bits, &kernel, &a, &b, &mut expected);
+    let is_right = |order, to| {
+        let backend = Cuda::with_instruction(saboteur(order, from, to)?, instruction);
+        let memory = |words: &[u32]| Memory::of(backend.machine(), words).unwrap();
+        let (a, b, c) = (memory(&a), memory(&b), memory(&vec![0; m * n]));
+        let run = backend.exact_product(bits, &kernel, a.address(), b.address(), c.address());
+        Some(run.and_then(|()| c.words()).is_ok_and(|found| found == expected))
+    };
+    assert!(whole(&exact::source(bits, instruction)).contains(from), "{from}");
+    let orders = [Order::Rising, Order::Falling, Order::Shuffled(1)];
+    assert!(orders.iter().all(|&order| is_right(order, from) != Some(false)), "{bits:?}: {from}");
+    let is_seen = orders.iter().any(|&order| is_right(order, to) != Some(true));
+    assert!(is_seen, "{bits:?} with {}: `{to}` for `{from}` is not seen", instruction.name());
+}
+
+#[test]
+fn a_scale_or_a_weight_that_is_wrong_is_seen() {
     for (bits, from, to) in [
         (Bits::Eight, "(greatest & 0x7fffff) > ones", "(greatest & 0x7fffff) >= ones"),
         (Bits::Fourteen, "1 - (1 << 7) : 1 << 7", "1 : 1 << 7"),
         (Bits::TwentyOne, "chunk ^ (row >> 1 & 3)", "(chunk ^ (row >> 1 & 3)) % 3"),
     ] {
-        let mut expected = vec![0; m * n];
-        define(bits, &kernel, &a, &b, &mut expected);
-        let found = |backend: &Cuda| {
-            let memory = |words: &[u32]| Memory::of(backend.machine(), words).unwrap();
-            let (a, b, c) = (memory(&a), memory(&b), memory(&vec![0; m * n]));
-            let left = backend.quantise(bits, a.address(), layout, m, k).unwrap();
-            let right = backend.quantise(bits, b.address(), layout, n, k).unwrap();
-            backend.packed_product(&left, &right, c.address(), false).unwrap();
-            c.words().unwrap()
-        };
-        let (Some(right), Some(wrong)) = (backend(from, from), backend(from, to)) else { return };
-        assert_eq!(found(&right), expected, "{bits:?}");
-        assert_ne!(found(&wrong), expected, "{bits:?}: `{to}` for `{from}` is not seen");
+        exact_shows(Instruction::Mma, bits, from, to);
     }
+    for (bits, from, to) in [
+        (Bits::Eight, "(chunk ^ r) * 16", "(chunk ^ r / 2) * 16"),
+        (Bits::Fourteen, "sums.high[i] *= 127", "sums.high[i] *= 128"),
+        (Bits::TwentyOne, "129 * sums.low[i]", "128 * sums.low[i]"),
+        (Bits::TwentyOne, "0x031452", "0x031425"),
+    ] {
+        exact_shows(Instruction::Wgmma, bits, from, to);
+    }
+}
+
+/// What orders wgmma and its copies: each fence, wait and arrival is needed, and so is where a descriptor points.
+#[test]
+fn a_warpgroup_that_does_not_wait_is_seen() {
+    const FULL: &str = "samebit_barrier_wait(full(ring, ring.stage), ring.parity);";
+    const EMPTY: &str = "samebit_barrier_wait(empty(ring, ring.stage), ring.parity);";
+    for (from, to) in [
+        ("samebit_group_fence(d);", ""),
+        ("samebit_group_commit();", ""),
+        ("samebit_group_wait<0>();", ""),
+        ("samebit_group_wait<1>();", ""),
+        ("samebit_group_result(sums.high);", ""),
+        (FULL, ""),
+        (EMPTY, ""),
+        ("give_back(ring, last);", ""),
+        ("give_back(ring, before(ring.stage));", "give_back(ring, ring.stage);"),
+        ("samebit_fence_async();", ""),
+        ("group * 64 * HALF_BYTES", "group * 32 * HALF_BYTES"),
+        ("a + 2 * at", "a + 4 * at"),
+        ("is_last ? 4 : 0", "0"),
+    ] {
+        exact_shows(Instruction::Wgmma, Bits::Fourteen, from, to);
+    }
+    // Thread 0 makes the barriers: who runs before it needs that of the block.
+    exact_shows(Instruction::Wgmma, Bits::Eight, "    __syncthreads();\n", "");
 }
 
 #[test]

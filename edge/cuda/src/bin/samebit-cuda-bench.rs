@@ -1,11 +1,15 @@
 //! The table of docs/gpu.md: each kernel's time beside its floor on this card and beside PyTorch on the same card, in one run.
 //!
 //! ```text
-//! samebit-cuda-bench [CARD]        PyTorch's columns if SAMEBIT_PYTHON names a python that has it
+//! samebit-cuda-bench [--card N] [--quick] [--json]
 //! ```
+//! The table, or with `--json` an object for each of its lines, on standard output; each line as it is measured on standard error.
+//! SAMEBIT_PYTHON names a python with PyTorch for PyTorch's column. SAMEBIT_CUDA_PRODUCT leaves one instruction for the exact
+//! products, which are otherwise timed with each that the card has.
 //! Exit codes: 0 done, 2 bad usage, 3 no driver or no compiler, 1 anything else.
 
 use samebit_cuda::exact::planes;
+use samebit_cuda::table::{self, Line, Peers};
 use samebit_cuda::values::Values;
 use samebit_cuda::{Card, Cuda, Error, Machine, Memory, samples};
 use samebit_num::fold::Bits;
@@ -13,8 +17,7 @@ use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::rows::RowProgram;
 use samebit_ops::{Backend, Buffer, Kernel, View};
-use std::collections::BTreeMap;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Runs of a kernel, of which the best counts, after some that warm up.
@@ -48,64 +51,75 @@ const ROWS: [[u64; 2]; 2] = [[8192, 768], [8192, 2048]];
 /// Words of a tensor that is hashed.
 const HASHED: usize = 1 << 28;
 
+/// What `--quick` leaves: the squares and one layer, short of 8192³; a quarter of what is hashed; few rounds.
+const QUICK_PRODUCTS: usize = 4;
+const QUICK_HASHED: usize = HASHED / 4;
+const QUICK_ROUNDS: usize = 5;
+
+#[derive(Default)]
+struct Settings {
+    card: usize,
+    quick: bool,
+    json: bool,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let ordinal = match arguments.as_slice() {
-        [] => Ok(0),
-        [card] => card.parse::<usize>().map_err(|_| format!("`{card}` is no card's number")),
-        _ => Err("hint: samebit-cuda-bench [CARD]".to_owned()),
-    };
-    let ordinal = match ordinal {
-        Ok(ordinal) => ordinal,
+    let settings = match parse() {
+        Ok(settings) => settings,
         Err(message) => {
-            eprintln!("error: {message}");
+            eprintln!("error: {message}\nhint: --card N --quick --json");
             return ExitCode::from(2);
         }
     };
-    match Card::new(ordinal).and_then(|card| Bench::new(card).run()) {
+    match Card::new(settings.card).and_then(|card| Bench::new(card, settings).run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ (Error::NoDriver(_) | Error::NoCard { .. } | Error::NoCompiler(_))) => {
-            eprintln!("error: {error}");
-            ExitCode::from(3)
-        }
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is_unreachable() { 3 } else { 1 })
         }
     }
 }
 
-/// A line of the table.
-struct Line {
-    what: String,
-    seconds: f64,
-    /// Multiply-adds, for products and attention.
-    multiply_adds: f64,
-    /// Bytes that must move.
-    bytes: f64,
-    /// The time that the card's units or its memory need at least.
-    floor: f64,
-    /// PyTorch's cases of the same work.
-    peers: Vec<String>,
+fn parse() -> Result<Settings, String> {
+    let mut settings = Settings::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(flag) = arguments.next() {
+        match flag.as_str() {
+            "--quick" => settings.quick = true,
+            "--json" => settings.json = true,
+            "--card" => {
+                let card = arguments.next().and_then(|card| card.parse().ok());
+                settings.card = card.ok_or("--card needs the number of a card")?;
+            }
+            _ => return Err(format!("unknown flag `{flag}`")),
+        }
+    }
+    Ok(settings)
 }
 
 struct Bench {
+    settings: Settings,
     card: Arc<Card>,
     backend: Cuda,
     lines: Vec<Line>,
 }
 
 impl Bench {
-    fn new(card: Card) -> Self {
+    fn new(card: Card, settings: Settings) -> Self {
         let card = Arc::new(card);
         let machine: Arc<dyn Machine> = card.clone();
-        Self { card, backend: Cuda::new(machine), lines: Vec::new() }
+        Self { settings, card, backend: Cuda::new(machine), lines: Vec::new() }
+    }
+
+    fn rounds(&self) -> usize {
+        if self.settings.quick { QUICK_ROUNDS } else { ROUNDS }
     }
 
     fn run(mut self) -> Result<(), Error> {
-        println!("{}, best of {ROUNDS} rounds", self.card.describe());
-        for shape in PRODUCTS {
-            self.products(shape)?;
+        eprintln!("{}, best of {} rounds", self.card.describe(), self.rounds());
+        let quick = self.settings.quick;
+        for shape in &PRODUCTS[..if quick { QUICK_PRODUCTS } else { PRODUCTS.len() }] {
+            self.products(*shape)?;
         }
         for shape in ATTENTION {
             self.attention(shape)?;
@@ -117,16 +131,28 @@ impl Bench {
             self.rows("gelu and dropout", samples::gelu_dropout(rows, 4 * columns), Vec::new())?;
             self.rows("AdamW", samples::adamw(rows, columns, 10), peer("adamw"))?;
         }
-        self.hash()?;
-        let peers = self.peers();
-        self.print(&peers);
+        self.hash(if quick { QUICK_HASHED } else { HASHED })?;
+        let (who, peers) = self.peers();
+        let machine = format!("{}, best of {} rounds; {who}", self.card.describe(), self.rounds());
+        if self.settings.json {
+            self.lines.iter().for_each(|line| println!("{}", line.object(&machine, &peers)));
+        } else {
+            println!("{machine}\n{}", table::HEAD);
+            self.lines.iter().for_each(|line| println!("{}", line.row(&peers)));
+        }
         Ok(())
+    }
+
+    /// Keeps a line and shows it.
+    fn note(&mut self, line: Line) {
+        eprintln!("{}", line.row(&Peers::new()));
+        self.lines.push(line);
     }
 
     /// The best time of some work.
     fn best(&self, mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
         let mut best = f64::INFINITY;
-        for round in 0..WARM + ROUNDS {
+        for round in 0..WARM + self.rounds() {
             let begin = self.card.event()?;
             work()?;
             let end = self.card.event()?;
@@ -155,22 +181,28 @@ impl Bench {
         let peers = ["f32", "tf32", "bf16", "int8"].map(peer).to_vec();
         let floor = (multiply_adds / self.card.float_rate()?).max(memory);
         let what = |name: &str| format!("{name} {m}×{n}×{k}");
-        self.lines.push(Line { what: what("ordered f32"), seconds, multiply_adds, bytes, floor, peers });
-        for bits in Bits::ALL {
-            let (left, right) = (self.backend.room(bits, m, k)?, self.backend.room(bits, n, k)?);
-            let pack = || {
-                self.backend.quantise_into(&left, a.address(), layout)?;
-                self.backend.quantise_into(&right, b.address(), layout)
-            };
-            let multiply = || self.backend.packed_product(&left, &right, c.address(), false);
-            pack()?;
-            let seconds = self.best(multiply)?;
-            let whole = self.best(|| pack().and_then(|()| multiply()))?;
-            let floor = (multiply_adds * planes(bits) as f64 / self.card.byte_rate()?).max(memory);
-            let name = format!("exact{}", bits.count());
-            let line = |what, seconds| Line { what, seconds, multiply_adds, bytes, floor, peers: Vec::new() };
-            self.lines.push(line(what(&format!("{name}, packed")), seconds));
-            self.lines.push(line(what(&format!("{name} with quantising")), whole));
+        self.note(Line { what: what("ordered f32"), seconds, multiply_adds, bytes, floor, peers });
+        let matrices = [(&a, m), (&b, n)];
+        for &instruction in self.card.clone().instructions() {
+            for bits in Bits::ALL {
+                let name = format!("exact{} {}", bits.count(), instruction.name());
+                let backend = Cuda::with_instruction(self.card.clone(), instruction);
+                let [left, right] = matrices.map(|(_, rows)| backend.room(bits, rows, k));
+                let packed = [left?, right?];
+                let pack = || {
+                    let mut operands = packed.iter().zip(&matrices);
+                    operands.try_for_each(|(to, (from, _))| backend.quantise_into(to, from.address(), layout))
+                };
+                let multiply = || backend.packed_product(&packed[0], &packed[1], c.address(), false);
+                pack()?;
+                let seconds = self.best(multiply)?;
+                let whole = self.best(|| pack().and_then(|()| multiply()))?;
+                let floor = (multiply_adds * planes(bits) as f64 / self.card.byte_rate()?).max(memory);
+                let line =
+                    |what, seconds| Line { what, seconds, multiply_adds, bytes, floor, peers: Vec::new() };
+                self.note(line(what(&format!("{name}, packed")), seconds));
+                self.note(line(what(&format!("{name} with quantising")), whole));
+            }
         }
         Ok(())
     }
@@ -190,7 +222,7 @@ impl Bench {
             let floor = (multiply_adds / self.card.float_rate()?).max(bytes / self.card.bandwidth()?);
             let what = format!("attention {way} {batch}×{time}×{heads}×{head_size}");
             let peers = ["f32", "bf16"].map(peer).to_vec();
-            self.lines.push(Line { what, seconds, multiply_adds, bytes, floor, peers });
+            self.note(Line { what, seconds, multiply_adds, bytes, floor, peers });
         }
         Ok(())
     }
@@ -208,7 +240,7 @@ impl Bench {
         let what = format!("{name} {}×{}", program.rows, program.columns);
         let seconds = self.kernel(&Kernel::Rows(program), &inputs, &outputs)?;
         let floor = bytes / self.card.bandwidth()?;
-        self.lines.push(Line { what, seconds, multiply_adds: 0.0, bytes, floor, peers });
+        self.note(Line { what, seconds, multiply_adds: 0.0, bytes, floor, peers });
         Ok(())
     }
 
@@ -227,98 +259,23 @@ impl Bench {
         })
     }
 
-    fn hash(&mut self) -> Result<(), Error> {
-        let words = self.random(HASHED)?;
-        let bytes = 4.0 * HASHED as f64;
-        let digests = Memory::new(self.backend.machine(), HASHED / 256 * 8)?;
-        let seconds = self.best(|| self.backend.hash_pages_into(words.address(), HASHED, &digests))?;
+    fn hash(&mut self, count: usize) -> Result<(), Error> {
+        let words = self.random(count)?;
+        let bytes = 4.0 * count as f64;
+        let digests = Memory::new(self.backend.machine(), count / 256 * 8)?;
+        let seconds = self.best(|| self.backend.hash_pages_into(words.address(), count, &digests))?;
         let floor = bytes / self.card.bandwidth()?;
-        let what = format!("SHA-256 of {} pages", HASHED / 256);
-        self.lines.push(Line { what, seconds, multiply_adds: 0.0, bytes, floor, peers: Vec::new() });
+        let what = format!("SHA-256 of {} pages", count / 256);
+        self.note(Line { what, seconds, multiply_adds: 0.0, bytes, floor, peers: Vec::new() });
         Ok(())
     }
 
-    /// PyTorch's seconds by case; none without it.
-    fn peers(&self) -> BTreeMap<String, f64> {
-        let Some(python) = std::env::var_os("SAMEBIT_PYTHON") else {
-            eprintln!("without PyTorch's columns: SAMEBIT_PYTHON names no python");
-            return BTreeMap::new();
-        };
+    /// Who PyTorch is, and its seconds by case; none without it.
+    fn peers(&self) -> (String, Peers) {
         let cases: Vec<&String> = self.lines.iter().flat_map(|line| &line.peers).collect();
-        let cases = serde_json::json!(cases).to_string();
-        let mut command = Command::new(python);
-        command.args(["-c", include_str!("../../bench/peer.py"), &cases]);
-        let output = command.stderr(Stdio::inherit()).output().map_err(|error| error.to_string());
-        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        match text.as_deref().map(answer) {
-            Ok(Some((seconds, who))) => {
-                println!("{who}");
-                seconds
-            }
-            Ok(None) => {
-                eprintln!("without PyTorch's columns: it gave no answer");
-                BTreeMap::new()
-            }
-            Err(error) => {
-                eprintln!("without PyTorch's columns: {error}");
-                BTreeMap::new()
-            }
-        }
-    }
-
-    fn print(&self, peers: &BTreeMap<String, f64>) {
-        println!(
-            "| kernel | ms | T multiply-adds/s | GB/s | floor ms | of the floor | PyTorch ms |\n|---|---|---|---|---|---|---|"
-        );
-        for line in &self.lines {
-            let rate = if line.multiply_adds > 0.0 {
-                format!("{:.2}", line.multiply_adds / line.seconds / 1e12)
-            } else {
-                String::new()
-            };
-            let peers: Vec<String> = line
-                .peers
-                .iter()
-                .filter_map(|case| Some((case, peers.get(case)?)))
-                .map(|(case, seconds)| format!("{} {:.4}", kind_of(case), 1e3 * seconds))
-                .collect();
-            println!(
-                "| {} | {:.4} | {rate} | {:.1} | {:.4} | {:.2} | {} |",
-                line.what,
-                1e3 * line.seconds,
-                line.bytes / line.seconds / 1e9,
-                1e3 * line.floor,
-                line.floor / line.seconds,
-                peers.join(", ")
-            );
-        }
-    }
-}
-
-/// The word of a case that names the kind of number, if one does.
-fn kind_of(case: &str) -> &str {
-    case.split(' ').find(|word| ["f32", "tf32", "bf16", "int8"].contains(word)).unwrap_or("")
-}
-
-/// The field `seconds` of PyTorch's answer, and the rest of it for people.
-fn answer(text: &str) -> Option<(BTreeMap<String, f64>, String)> {
-    let answer: serde_json::Value = serde_json::from_str(text).ok()?;
-    let seconds = answer["seconds"].as_object()?.iter();
-    let seconds = seconds.filter_map(|(case, seconds)| Some((case.clone(), seconds.as_f64()?))).collect();
-    let text = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
-    Some((seconds, format!("PyTorch {} on {}", text("torch"), text("card"))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_peers_answer_is_read() {
-        let text = "{\"torch\": \"2.9.0\", \"card\": \"a card\", \"seconds\": {\"product 1 2 3 f32\": 0.25, \"adamw 4 5\": 1e-05}}";
-        let expected = [("product 1 2 3 f32".to_owned(), 0.25), ("adamw 4 5".to_owned(), 1e-5)];
-        assert_eq!(answer(text), Some((BTreeMap::from(expected), "PyTorch 2.9.0 on a card".to_owned())));
-        assert_eq!(answer("nothing"), None);
-        assert_eq!(kind_of("product 1 2 3 tf32"), "tf32");
+        table::peers(&serde_json::json!(cases).to_string()).unwrap_or_else(|reason| {
+            eprintln!("without PyTorch's column: {reason}");
+            ("without PyTorch".to_owned(), Peers::new())
+        })
     }
 }

@@ -1,4 +1,6 @@
 //! Compiles every kernel for every architecture, lints the PTX and reports what each kernel takes: `samebit-cuda-ptx OUT`.
+//!
+//! An instruction that does not fix its bits, a spilled register and a loss that the assembler announces are findings.
 
 use samebit_cuda::lint::Finding;
 use samebit_cuda::nvrtc::Usage;
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     match run(&out) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(count) => {
-            eprintln!("error: {count} instructions do not fix their bits");
+            eprintln!("error: {count} findings");
             ExitCode::FAILURE
         }
         Err(error @ Error::NoCompiler(_)) => {
@@ -72,7 +74,7 @@ fn run(out: &Path) -> Result<usize, Error> {
 fn compile(compiler: &Nvrtc, arch: Arch, folder: &Path) -> Result<Found, Error> {
     std::fs::create_dir_all(folder)?;
     let mut found = Found { findings: 0, kernels: 0, text: String::new() };
-    for source in source::all() {
+    for source in source::all(arch) {
         let compiled = compiler.compile(&source, arch.0)?;
         std::fs::write(folder.join(format!("{}.ptx", source.name)), &compiled.ptx)?;
         std::fs::write(folder.join(format!("{}.cubin", source.name)), &compiled.cubin)?;
@@ -81,7 +83,15 @@ fn compile(compiler: &Nvrtc, arch: Arch, folder: &Path) -> Result<Found, Error> 
             eprintln!("sm_{}/{}.ptx:{line}: {instruction}: {reason}", arch.0, source.name);
             found.findings += 1;
         }
+        for loss in &compiled.losses {
+            eprintln!("sm_{} {}: {loss}", arch.0, source.name);
+            found.findings += 1;
+        }
         for Usage { kernel, registers, spilled_bytes, shared_bytes } in &compiled.usage {
+            if *spilled_bytes > 0 {
+                eprintln!("sm_{} {}: {kernel} spills {spilled_bytes} bytes", arch.0, source.name);
+                found.findings += 1;
+            }
             found.text += &format!(
                 "sm_{} {} {kernel}: {registers} registers, {spilled_bytes} bytes spilled, {shared_bytes} bytes shared\n",
                 arch.0, source.name

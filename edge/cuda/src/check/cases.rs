@@ -4,7 +4,7 @@ use super::Check;
 use crate::exact;
 use crate::machine::{Argument, Launch, Memory};
 use crate::values::Values;
-use crate::{Error, samples};
+use crate::{Cuda, Error, samples};
 use samebit_commit::tensor;
 use samebit_num::fold::Bits;
 use samebit_num::functions;
@@ -161,6 +161,7 @@ fn all_functions(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
         kernel: "functions",
         grid,
         threads: 256,
+        shared_bytes: 0,
         arguments: &arguments,
     })?;
     let found = output.words()?;
@@ -196,6 +197,7 @@ fn attention(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
     Ok(())
 }
 
+/// With every instruction that the machine has.
 fn exact_product(check: &mut Check<'_>, seed: u64, bits: Bits) -> Result<(), Error> {
     let mut values = match seed % 4 {
         0 => Values::scaled((seed / 4 % 255) as u32),
@@ -205,13 +207,20 @@ fn exact_product(check: &mut Check<'_>, seed: u64, bits: Bits) -> Result<(), Err
     let [(a_layout, a_len), (b_layout, b_len)] = layouts(&mut values, shape);
     let kernel = ProductKernel { m, n, k, a: a_layout, b: b_layout, accumulate: seed.is_multiple_of(3) };
     let (a, b, before) = (values.words(a_len), values.words(b_len), values.totals(m * n));
-    let machine = check.backend.machine();
-    let (a_memory, b_memory) = (Memory::of(machine, &a)?, Memory::of(machine, &b)?);
-    let c = Memory::of(machine, &before)?;
-    check.backend.exact_product(bits, &kernel, a_memory.address(), b_memory.address(), c.address())?;
-    let mut expected = before;
+    let mut expected = before.clone();
     exact::define(bits, &kernel, &a, &b, &mut expected);
-    check.count(m * n, &c.words()?, &expected, || format!("{bits:?} {kernel:?}"));
+    let machine = check.backend.machine();
+    let (a, b) = (Memory::of(machine, &a)?, Memory::of(machine, &b)?);
+    for (at, &instruction) in machine.instructions().iter().enumerate() {
+        let c = Memory::of(machine, &before)?;
+        let backend = Cuda::with_instruction(machine.clone(), instruction);
+        backend.exact_product(bits, &kernel, a.address(), b.address(), c.address())?;
+        // Outputs, not comparisons, are counted.
+        let words = if at == 0 { m * n } else { 0 };
+        check.count(words, &c.words()?, &expected, || {
+            format!("{bits:?} with {}: {kernel:?}", instruction.name())
+        });
+    }
     Ok(())
 }
 

@@ -44,22 +44,23 @@ impl<'a> Check<'a> {
         Self { backend, cpu: Cpu::detect(), words, case_words, seed, outcome }
     }
 
-    /// Runs every kernel's cases, and gives each outcome to `report` as it comes. `vectors` is the folder of the golden files.
+    /// Runs every kernel's cases. `report` gets what came of a kernel so far after each case, and whether it was the last.
+    /// `vectors` is the folder of the golden files.
     ///
     /// # Errors
     /// The machine's, or a golden file that cannot be read.
-    pub fn run(&mut self, vectors: &Path, report: &mut dyn FnMut(&Outcome)) -> Result<(), Error> {
+    pub fn run(&mut self, vectors: &Path, report: &mut dyn FnMut(&Outcome, bool)) -> Result<(), Error> {
         self.outcome = Outcome { name: "golden files", cases: 0, words: 0, differences: 0, first: None };
         vectors::check(self, vectors)?;
-        report(&self.outcome);
+        report(&self.outcome, true);
         for &(name, case) in cases::ALL {
             self.outcome = Outcome { name, cases: 0, words: 0, differences: 0, first: None };
             while self.outcome.words < self.words {
                 let seed = self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(self.outcome.cases);
                 case(self, seed)?;
                 self.outcome.cases += 1;
+                report(&self.outcome, self.outcome.words >= self.words);
             }
-            report(&self.outcome);
         }
         Ok(())
     }

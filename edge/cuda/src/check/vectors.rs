@@ -1,7 +1,7 @@
 //! The golden files of `vectors/num`: operations, functions and folds, as the reference wrote them.
 
 use super::{Check, outputs};
-use crate::{Error, Memory};
+use crate::{Cuda, Error, Memory};
 use samebit_num::fold::Bits;
 use samebit_num::philox::Stream;
 use samebit_num::vectors::operation;
@@ -150,13 +150,16 @@ fn exact_products(check: &mut Check<'_>, text: &str) -> Result<(), Error> {
         let machine = check.backend.machine();
         let a = Memory::of(machine, &terms(0, k, number(s)))?;
         let b = Memory::of(machine, &terms(1, k, number(t)))?;
-        let c = Memory::new(machine, 1)?;
         let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
         let kernel = ProductKernel { m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
         let bits = bits.expect("bits of a profile");
-        check.backend.exact_product(bits, &kernel, a.address(), b.address(), c.address())?;
-        check.count(1, &c.words()?, &expected, || line.to_owned());
-        check.outcome.cases += 1;
+        for &instruction in machine.instructions() {
+            let c = Memory::new(machine, 1)?;
+            let backend = Cuda::with_instruction(machine.clone(), instruction);
+            backend.exact_product(bits, &kernel, a.address(), b.address(), c.address())?;
+            check.count(1, &c.words()?, &expected, || format!("{line} with {}", instruction.name()));
+            check.outcome.cases += 1;
+        }
     }
     Ok(())
 }

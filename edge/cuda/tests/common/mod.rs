@@ -4,16 +4,16 @@
 
 pub use samebit_cuda::check::outputs;
 pub use samebit_cuda::values::Values;
-use samebit_cuda::{Cuda, Emulator, Error, Order};
+use samebit_cuda::{Cuda, Emulator, Error, Machine, Order};
 use samebit_ops::{Backend, Kernel};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The emulator with the threads in every order; none where there is no C++ compiler.
-pub fn backends() -> Vec<Cuda> {
+pub fn machines() -> Vec<Arc<dyn Machine>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator");
     let emulator = |order| match Emulator::new(&folder, order) {
-        Ok(emulator) => Some(Cuda::new(Arc::new(emulator))),
+        Ok(emulator) => Some(Arc::new(emulator) as Arc<dyn Machine>),
         Err(error @ Error::NoHostCompiler { .. }) => {
             eprintln!("SKIPPED: the kernels are not run: {error}");
             None
@@ -21,6 +21,11 @@ pub fn backends() -> Vec<Cuda> {
         Err(error) => panic!("{error}"),
     };
     [Order::Rising, Order::Falling, Order::Shuffled(5)].into_iter().filter_map(emulator).collect()
+}
+
+/// The backend on the emulator with the threads in every order.
+pub fn backends() -> Vec<Cuda> {
+    machines().into_iter().map(Cuda::new).collect()
 }
 
 /// Runs a kernel by the yardstick and by the emulator in every order, compares every bit, and gives the yardstick's outputs.

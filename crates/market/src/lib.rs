@@ -13,7 +13,7 @@
 //!
 //! - [`Market::apply`] is the whole transition; a refused message changes nothing.
 //! - [`Market::is_balanced`] holds after every message.
-//! - [`params`] has every limit, [`names`] every digest, [`evidence`] what shows that an interior root is false.
+//! - [`params`] has every limit, [`names`] every digest; [`samebit_commit::interior`] says what an interior root is and what shows that one is false.
 //!
 //! A job of three segments from its posting to its last payment, with a toy for a chain:
 //!
@@ -23,8 +23,8 @@
 //! use samebit_market::JobStage;
 //!
 //! let mut chain = Chain::new(1);
-//! let mut script = Script::new(&mut chain, 3);
-//! script.run_honestly(&mut chain);
+//! let script = Script::new(&mut chain, 3);
+//! script.run(&mut chain);
 //! assert_eq!(chain.market.job(script.job).map(|job| job.stage), Some(JobStage::Done));
 //! assert!(chain.market.is_balanced());
 //! # }
@@ -33,7 +33,6 @@
 
 mod clock;
 mod event;
-pub mod evidence;
 mod ids;
 pub mod job;
 mod market;
@@ -50,7 +49,6 @@ mod world;
 
 pub use clock::{JobClock, Moment};
 pub use event::{Conclusion, Ending, Event, FaultKind, Ruling};
-pub use evidence::Evidence;
 pub use ids::{
     Amount, AttemptId, BatchId, DrawId, Height, JobId, Owner, PlaceId, Ppm, SeatId, Seconds, SegmentId,
 };

@@ -2,10 +2,10 @@
 //!
 //! Signatures are checked before a message gets here: `is_signed` and `signers` say whose word came with it.
 
-use crate::evidence::Evidence;
 use crate::ids::{Amount, AttemptId, BatchId, DrawId, JobId, Owner, PlaceId, SeatId, Seconds, SegmentId};
 use crate::terms::{SpecOpening, Terms};
-use samebit_commit::Digest;
+use samebit_commit::interior::Evidence;
+use samebit_commit::{Digest, merkle::list_root, steps};
 
 /// A message to one of the three contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,13 @@ pub struct Answer {
     pub count: u64,
     /// Top of the tree over the steps.
     pub steps_top: Digest,
+}
+
+impl Answer {
+    /// The root of a claim that is made of it.
+    pub fn root(&self) -> Digest {
+        steps::segment(self.state, list_root(self.count, self.steps_top))
+    }
 }
 
 /// Which deadline of the solver's is over.

@@ -6,8 +6,6 @@
 pub enum Bug {
     /// Deadlines look at the time alone.
     TimeAlone = 1,
-    /// A job's clock runs while a challenge is argued about.
-    ClockRuns,
     /// A batch may be withdrawn when its beacon is known.
     RetractAfterDraw,
     /// The solver opens before any verifier has.
@@ -32,22 +30,17 @@ pub enum Bug {
     CancelWhileRunning,
     /// What was announced is not compared with what was sealed.
     AnnouncedUnchecked,
-    /// Verifiers are fined though nobody said that they could have the state.
-    FineWithoutCustody,
     /// After a draw vanishing is as cheap as before.
     VanishAfterDraw,
     /// A solver is late though nobody has opened anything for it to answer.
     ExpireUnopened,
-    /// A seat counts whenever it was taken.
-    SeatCountsAtOnce,
 }
 
 #[cfg(feature = "planted")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 18] = [
+    pub const ALL: [Bug; 15] = [
         Bug::TimeAlone,
-        Bug::ClockRuns,
         Bug::RetractAfterDraw,
         Bug::SolverOpensFirst,
         Bug::LateSeal,
@@ -60,10 +53,8 @@ impl Bug {
         Bug::BondKept,
         Bug::CancelWhileRunning,
         Bug::AnnouncedUnchecked,
-        Bug::FineWithoutCustody,
         Bug::VanishAfterDraw,
         Bug::ExpireUnopened,
-        Bug::SeatCountsAtOnce,
     ];
 }
 

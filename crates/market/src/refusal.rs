@@ -2,6 +2,7 @@
 
 use crate::ids::{Amount, AttemptId, BatchId, DrawId, Height, JobId, Owner, PlaceId, SeatId, SegmentId};
 use crate::job::{BatchStage, CatchStage, ChallengeStage, DrawStage, JobStage};
+use samebit_commit::interior::EvidenceError;
 
 /// Why a message is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,8 +105,8 @@ pub enum Refusal {
     RefutedBefore,
     #[error("the evidence gives the same leaf")]
     SameLeaf,
-    #[error("the evidence does not open: {0}")]
-    Evidence(&'static str),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     #[error("there is no prize")]
     NoPrize,
     #[error("claim {0} has won nothing")]

@@ -6,7 +6,6 @@ use crate::ids::{Amount, Height, Owner, SeatId};
 use crate::message::{FundMessage, Pot, StakeMessage};
 use crate::names::Site;
 use crate::params::{ADDRESS_BYTES_LIMIT, MONEY_LIMIT, SEAT, SEAT_LIMIT, UNBONDING};
-use crate::planted::{Bug, planted};
 use crate::refusal::Refusal;
 use crate::terms::inside;
 use std::collections::{BTreeMap, VecDeque};
@@ -27,8 +26,7 @@ pub struct Seat {
 impl Seat {
     /// Whether it counts at a height: a fact that nothing later changes.
     pub fn counts_at(&self, height: Height) -> bool {
-        let is_taken = self.since < height || planted(Bug::SeatCountsAtOnce);
-        is_taken && self.left.is_none_or(|left| left.height > height)
+        self.since < height && self.left.is_none_or(|left| left.height > height)
     }
 }
 
@@ -140,7 +138,7 @@ impl Vault {
         events: &mut Vec<Event>,
     ) {
         let fined = &mut self.seats[seat.0 as usize];
-        if fined.since >= height && !planted(Bug::SeatCountsAtOnce) {
+        if fined.since >= height {
             return;
         }
         let amount = amount.min(fined.rest);

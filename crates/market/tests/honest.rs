@@ -7,7 +7,7 @@ use samebit_market::{Amount, JobStage, Pot, protocol_fee};
 fn run(seed: u64, segments: u64) -> (Chain, Script) {
     let mut chain = Chain::new(seed);
     let script = Script::new(&mut chain, segments);
-    script.run_honestly(&mut chain);
+    script.run(&mut chain);
     (chain, script)
 }
 

@@ -10,7 +10,7 @@
 
 use crate::runner::{StepTrace, Words};
 use crate::{Element, TraceError};
-use samebit_commit::{Kind, Leaves, Sequence, SequenceError, state, steps, tensor};
+use samebit_commit::{Kind, Leaves, Sequence, SequenceError, Tree, state, steps, tensor};
 use samebit_graph::Program;
 use samebit_graph::node::{DType, NodeId};
 use std::collections::BTreeSet;
@@ -97,6 +97,11 @@ impl SegmentRoots {
 
     pub(crate) fn leaves(&self) -> &Leaves {
         &self.leaves
+    }
+
+    /// The tree over the steps.
+    pub fn tree(&self) -> &Tree {
+        self.leaves.tree()
     }
 }
 

@@ -8,6 +8,7 @@
 //!   Row        leaf: root of a body node's output             of a composite's element, by definition
 //!   Totals     leaf: running total after a block              of a fold's element, by definition
 //!   Witness    one block or one map, with all that it reads   redone by anybody
+//!   Interior   leaf: what a step shows to a checker           as the segment runs
 //! ```
 //! A run is stored as the states at its segments' ends; everything finer is replayed when somebody asks. [`Job`] is what is computed,
 //! [`Runner`] computes it (and lies on purpose where a test says so), [`Folder`] keeps it, [`Receipt`] names it, [`Replay`] opens it as
@@ -20,6 +21,7 @@ mod element;
 mod error;
 mod fault;
 mod folder;
+mod interior;
 mod job;
 mod metrics;
 mod receipt;
@@ -36,6 +38,7 @@ pub use element::{Element, Inside, Row};
 pub use error::TraceError;
 pub use fault::{Fault, ParseFaultError};
 pub use folder::{Folder, Keep};
+pub use interior::interior_evidence;
 pub use job::{Job, state_root_of, table};
 pub use metrics::Metrics;
 pub use receipt::{Cost, Ending, Receipt, RunRecord, SegmentRecord};

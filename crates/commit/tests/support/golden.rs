@@ -1,7 +1,7 @@
 //! What stands in `vectors/commit`: computed by this crate, read by the contract's tests and by other programs.
 
 use samebit_commit::{
-    Canonical, Digest, Tag, Tree, hash, state, steps,
+    Canonical, Digest, Tag, Tree, hash, interior, state, steps,
     tensor::{self, DType, ElementOpening},
 };
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("tensors.json", text(tensors())),
         ("states.json", text(states())),
         ("steps.json", text(steps_and_totals())),
+        ("interior.json", text(interiors())),
     ]
 }
 
@@ -144,5 +145,34 @@ fn steps_and_totals() -> Value {
         "totals": totals,
         "total_leaves": texts(&totals.map(steps::total)),
         "totals_root": steps::totals_root(&totals).to_string(),
+    })
+}
+
+fn interiors() -> Value {
+    let (spec, page_counts) = (leaf(3), [1, 7, 300]);
+    let step = |step: u64| {
+        let pages = interior::pages(spec, step, &page_counts);
+        let digests = pages.map(|place| leaf(step + place.page));
+        let shown = interior::Interior { loss: 0x3f80_0000 + step as u32, grad_norm: 7, pages: digests };
+        let places: Vec<_> = pages.iter().map(|place| json!([place.entry, place.page])).collect();
+        (
+            shown.leaf(),
+            json!({
+                "step": step,
+                "loss": shown.loss,
+                "grad_norm": shown.grad_norm,
+                "places": places,
+                "pages": texts(&digests),
+                "leaf": shown.leaf().to_string(),
+            }),
+        )
+    };
+    let (leaves, steps): (Vec<Digest>, Vec<Value>) = (5..10).map(step).unzip();
+    json!({
+        "about": "places are [entry, page] of a state whose entries have page_counts pages; page digest is page(the word step + page)",
+        "spec": spec.to_string(),
+        "page_counts": page_counts,
+        "steps": steps,
+        "root": interior::root(&leaves).to_string(),
     })
 }

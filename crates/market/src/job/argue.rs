@@ -2,7 +2,6 @@
 
 use super::{BatchStage, Challenge, ChallengeStage, Defence, Desk, DrawStage, Job, JobStage, opens, same};
 use crate::event::{Ending, Event, FaultKind, Ruling};
-use crate::evidence::claim_root;
 use crate::ids::{Amount, AttemptId, BatchId, Owner, PlaceId, Seconds, SegmentId};
 use crate::message::{Answer, Leaf, Pot, Who};
 use crate::names::asked;
@@ -98,7 +97,7 @@ impl Job {
             Question::Unanswered => (Ruling::Unanswered, 0),
             Question::Void => (Ruling::Void, 0),
             Question::Answered { root, living } => {
-                same("answer", claim_root(opened), root)?;
+                same("answer", opened.root(), root)?;
                 let is_right = (opened.state, opened.count) == (challenge.state, challenge.count);
                 (if is_right { Ruling::Right } else { Ruling::Wrong }, living)
             }

@@ -65,7 +65,8 @@ impl Job {
             batches: Vec::new(),
             settled: 0,
             setting: desk.set(),
-            custodians: None,
+            committees: Vec::new(),
+            is_appointed: false,
             lapses: 0,
             is_final: false,
             has_drawn: false,
@@ -77,10 +78,10 @@ impl Job {
 
     pub(super) fn appoint(&mut self, desk: &mut Desk<'_>, attempt: AttemptId) -> Result<(), Refusal> {
         let running = self.attempt(attempt)?;
-        if running.custodians.is_some() {
+        if running.is_appointed {
             return Err(Refusal::AlreadyAppointed);
         }
-        let (setting, round) = (running.setting, running.lapses);
+        let (setting, round) = (running.setting, running.committees.len() as u64);
         let none = (BatchId(0), DrawId(0));
         let Some(beacon) = self.beacon(desk, setting)? else {
             self.attempt_mut().setting = desk.set();
@@ -88,10 +89,12 @@ impl Job {
             desk.tell(Event::SetAnew { job: self.id, attempt, kind, batch: none.0, draw: none.1 });
             return Ok(());
         };
-        let luck = Luck::of(beacon, (self.id, attempt), DrawKind::Custodians, (none.0, none.1, round.into()));
+        let luck = Luck::of(beacon, (self.id, attempt), DrawKind::Custodians, (none.0, none.1, round));
         let picked = self.pick(desk, luck, none.1, setting, self.terms.custodians);
         let custodians: Vec<Owner> = picked.into_iter().flatten().map(|(_, owner)| owner).collect();
-        self.attempt_mut().custodians = Some(custodians.clone());
+        let running = self.attempt_mut();
+        running.committees.push(custodians.clone());
+        running.is_appointed = true;
         desk.tell(Event::Appointed { job: self.id, attempt, custodians });
         Ok(())
     }

@@ -192,11 +192,11 @@ impl Job {
         }
     }
 
-    /// Fines who was drawn and has not opened, if it could have the state.
+    /// Fines who was drawn and has not opened though another has, if it could have the state.
     fn fine_silent(&mut self, desk: &mut Desk<'_>, batch: BatchId, draw: DrawId) {
         let fine = self.terms.check_fee.times(SILENCE);
         let found = &self.attempt_mut().batches[batch.0 as usize];
-        if !found.is_quorate && !planted(Bug::FineWithoutCustody) {
+        if !found.is_quorate {
             return;
         }
         let Draw { places, setting, .. } = &found.draws[draw.0 as usize];
@@ -210,7 +210,6 @@ impl Job {
 
     /// Verifiers are drawn again, or the segment stays unchecked.
     fn nobody_opened(&mut self, desk: &mut Desk<'_>, (attempt, batch, draw): Key) {
-        self.fine_silent(desk, batch, draw);
         let setting = desk.set();
         let found = self.draw_mut(batch, draw);
         let is_last = found.round >= REDRAWS;

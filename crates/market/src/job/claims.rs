@@ -26,8 +26,11 @@ impl Job {
         if desk.sender != solver && !is_signed {
             return Err(Refusal::NotYours(desk.sender));
         }
-        let custodians = running.custodians.as_ref().ok_or(Refusal::NotAppointed)?;
-        let is_held = custodians.is_empty();
+        if !running.is_appointed {
+            return Err(Refusal::NotAppointed);
+        }
+        let committee = running.committees.len() - 1;
+        let is_held = running.committees[committee].is_empty();
         if running.batches.last().is_some_and(|last| last.stage == BatchStage::Claimed) {
             return Err(Refusal::NotHeld);
         }
@@ -59,6 +62,7 @@ impl Job {
             start,
             end: states[states.len() - 1],
             last_count,
+            committee,
             signed: 0,
             since: self.clock.read(desk.now),
             setting: Default::default(),
@@ -139,8 +143,7 @@ impl Job {
         let found = self.batch(attempt, batch, BatchStage::Claimed..=BatchStage::Held)?;
         same("batch root", root, found.root)?;
         inside("signers", signers.len() as u64, 1, u64::from(crate::params::CUSTODIANS_LIMIT) + 1)?;
-        let running = self.attempt(attempt)?;
-        let custodians = running.custodians.as_ref().expect("who claims has custodians");
+        let custodians = &self.attempt(attempt)?.committees[found.committee];
         let (before, mut signed, mut is_posters) = (found.signed, found.signed, false);
         for &signer in signers {
             if signer == self.poster {
@@ -154,8 +157,7 @@ impl Job {
             }
             signed |= bit;
         }
-        let quorum = u32::from(self.terms.quorum).min(custodians.len() as u32);
-        let is_held = signed.count_ones() >= quorum || is_posters;
+        let is_held = self.is_quorum(signed, custodians.len()) || is_posters;
         let is_claimed = found.stage == BatchStage::Claimed;
         self.batch_mut(batch).signed = signed;
         desk.tell(Event::Signed { job: self.id, attempt, batch, custodians: signed & !before });
@@ -178,11 +180,16 @@ impl Job {
         desk.tell(Event::Held { job: self.id, attempt, batch });
     }
 
-    /// Whether a quorum of custodians has signed a batch.
-    pub(super) fn has_quorum(&self, batch: &Batch) -> bool {
-        let custodians = self.attempt.as_ref().and_then(|running| running.custodians.as_ref());
-        let count = custodians.map_or(0, |custodians| custodians.len() as u32);
-        count > 0 && batch.signed.count_ones() >= u32::from(self.terms.quorum).min(count)
+    /// Whether these are a quorum of so many custodians.
+    fn is_quorum(&self, signed: u16, custodians: usize) -> bool {
+        signed.count_ones() >= u32::from(self.terms.quorum).min(custodians as u32)
+    }
+
+    /// Whether there are custodians, of whom a quorum has signed a batch.
+    pub(super) fn is_quorate(&self, batch: &Batch) -> bool {
+        let running = self.attempt.as_ref().expect("an attempt draws");
+        let custodians = running.committees[batch.committee].len();
+        custodians > 0 && self.is_quorum(batch.signed, custodians)
     }
 
     /// The tax of batches that were not drawn, which an attempt's end leaves to the jackpot.

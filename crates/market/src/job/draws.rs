@@ -80,7 +80,7 @@ impl Job {
                 Draw { segment, setting, round: 0, since: now, interior: None, about: None, ..drawn(picked) }
             })
             .collect();
-        let is_quorate = self.has_quorum(self.batch(attempt, batch, BatchStage::Held..=BatchStage::Held)?);
+        let is_quorate = self.is_quorate(self.batch(attempt, batch, BatchStage::Held..=BatchStage::Held)?);
         let tax = self.terms.tax();
         self.draws -= draws.len() as u64;
         let running = self.attempt_mut();

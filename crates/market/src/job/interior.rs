@@ -3,11 +3,11 @@
 use super::argue::Key;
 use super::{Challenge, ChallengeStage, Defence, Desk, Job, counted, opens, same};
 use crate::event::Event;
-use crate::evidence::{Evidence, Place};
 use crate::ids::Seconds;
 use crate::message::Who;
 use crate::refusal::Refusal;
-use samebit_commit::{Digest, interior};
+use samebit_commit::Digest;
+use samebit_commit::interior::{self, Evidence, Place};
 
 impl Job {
     pub(super) fn show(

@@ -162,7 +162,9 @@ pub struct Batch {
     pub end: Digest,
     /// Steps of its last segment.
     pub last_count: u64,
-    /// Custodians that have signed, a bit each.
+    /// Which committee is to hold it.
+    pub committee: usize,
+    /// Custodians of it that have signed, a bit each.
     pub signed: u16,
     /// When its present stage began.
     pub since: Moment,
@@ -207,8 +209,10 @@ pub struct Attempt {
     pub settled: u64,
     /// The draw of custodians.
     pub setting: Setting,
-    /// The custodians, when they are drawn.
-    pub custodians: Option<Vec<Owner>>,
+    /// Everybody that was drawn to hold, by draw.
+    pub committees: Vec<Vec<Owner>>,
+    /// Whether the last of these holds what is claimed next.
+    pub is_appointed: bool,
     /// Batches in a row that nobody held.
     pub lapses: u8,
     /// Whether the last batch ends the job.

@@ -162,11 +162,11 @@ impl Job {
         self.catches.get_mut(&key).expect("it was looked up").stage = CatchStage::Closed;
         match (is_settled, stage) {
             (true, CatchStage::Committed) => desk.fill(Pot::Insurance, CATCH_BOND),
-            (true, _) => {
+            (true, CatchStage::Valid) => {
                 let prize = self.prize(desk, attempt, segment);
                 desk.pay(owner, CATCH_BOND.plus(prize));
             }
-            (false, _) => desk.pay(owner, CATCH_BOND),
+            _ => desk.pay(owner, CATCH_BOND),
         }
         desk.tell(Event::CatchClosed { job: self.id, attempt, segment, owner });
         Ok(())

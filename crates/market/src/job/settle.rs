@@ -29,7 +29,7 @@ impl Job {
         if !is_over && !planted(Bug::SettleEarly) {
             return Err(Refusal::TooEarly("what was revealed can still be challenged"));
         }
-        let custodians = running.custodians.as_ref().expect("who claims has custodians");
+        let custodians = &running.committees[found.committee];
         let has_signed = |(at, _): &(usize, &Owner)| found.signed >> at & 1 == 1;
         let signers: Vec<Owner> =
             custodians.iter().enumerate().filter(has_signed).map(|(_, owner)| *owner).collect();
@@ -133,7 +133,7 @@ impl Job {
         let setting = desk.set();
         let running = self.attempt_mut();
         running.lapses += 1;
-        running.custodians = None;
+        running.is_appointed = false;
         running.setting = setting;
         running.since = now;
         desk.tell(Event::Lapsed { job: self.id, attempt, batch });

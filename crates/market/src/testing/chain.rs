@@ -2,7 +2,6 @@
 
 use crate::clock::Moment;
 use crate::event::Event;
-use crate::evidence::claim_root;
 use crate::ids::{Amount, Height, Owner, Seconds};
 use crate::market::Market;
 use crate::message::{Answer, MarketMessage, Message, StakeMessage};
@@ -34,7 +33,7 @@ impl Court {
         let claims: Vec<Claim> =
             claims.iter().map(|&(owner, has_lived)| Claim { owner, has_lived }).collect();
         let living = claims.iter().filter(|claim| claim.has_lived).count() as u64;
-        self.closed.insert(nonce, (Question::Answered { root: claim_root(answer), living }, claims));
+        self.closed.insert(nonce, (Question::Answered { root: answer.root(), living }, claims));
     }
 
     /// Whether a question is closed.

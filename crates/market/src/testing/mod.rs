@@ -3,6 +3,7 @@
 //! For tests only: of this crate, of its model, and of its twin in Solidity. Whoever holds another implementation to this one walks with
 //! [`Walk`]: each step is a moment, a sender, a message, and what this twin says to it.
 
+mod attacks;
 mod chain;
 mod disturb;
 mod random;
@@ -10,6 +11,7 @@ mod script;
 mod toy;
 mod walk;
 
+pub use attacks::ATTACKS;
 pub use chain::{Chain, Court, MARKET, TREASURY, beacon_value};
 pub use disturb::disturb;
 pub use random::Random;

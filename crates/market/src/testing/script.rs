@@ -152,20 +152,27 @@ impl Script {
         chain.market.job(self.job).expect("the job was posted")
     }
 
-    /// Says everything that is due until the job has ended or nothing happens any more, with time passing where nobody speaks.
+    /// Says everything that is due until the job has ended and everything is paid, with time passing where nobody speaks; who is late is told
+    /// so by the watcher.
     ///
     /// # Panics
     /// If the job goes on for ever.
-    pub fn run_honestly(&self, chain: &mut Chain) {
-        for _ in 0..10_000 {
-            if !matches!(self.held(chain).stage, JobStage::Open | JobStage::Running) && !self.closes(chain) {
-                return;
-            }
-            if !self.round(chain) {
+    pub fn run(&self, chain: &mut Chain) {
+        assert!(self.ends(chain, 10_000), "the job goes on: {:?}", self.held(chain));
+    }
+
+    /// Whether that is so after at most so many rounds.
+    pub fn ends(&self, chain: &mut Chain, rounds: u32) -> bool {
+        (0..rounds).any(|_| {
+            let is_late = |chain: &mut Chain, message| chain.tell(self.watcher, message).is_ok();
+            let has_happened =
+                self.round(chain) || self.expiries(chain).into_iter().any(|late| is_late(chain, late));
+            if !has_happened {
                 chain.wait(20);
             }
-        }
-        panic!("the job goes on: {:?}", self.held(chain));
+            let job = self.held(chain);
+            !matches!(job.stage, JobStage::Open | JobStage::Running) && job.locked() == Amount(0)
+        })
     }
 
     /// Says everything that is due once; whether anything was accepted.
@@ -176,22 +183,15 @@ impl Script {
             .fold(false, |happened, (sender, message)| chain.tell(sender, message).is_ok() || happened)
     }
 
-    /// Whether bonds, catches or prizes are still to be paid.
-    fn closes(&self, chain: &mut Chain) -> bool {
-        self.round(chain);
-        let job = self.held(chain);
-        let is_open =
-            |challenge: &Challenge| challenge.stage != ChallengeStage::Closed || challenge.winners > 0;
-        job.challenges.values().any(is_open)
-            || job.catches.values().any(|catch| catch.stage != CatchStage::Closed)
-    }
-
     /// Has Dispute answer every question that is open with the truth, claimed by the challenger.
     pub fn settle_court(&self, chain: &mut Chain) {
         let job = self.held(chain).clone();
         for (&(attempt, segment, number), challenge) in &job.challenges {
             if challenge.stage == ChallengeStage::Asked {
                 let nonce = names::asked(self.job, attempt, segment, number);
+                if chain.court.is_closed(nonce) {
+                    continue;
+                }
                 chain.court.answer(nonce, &self.toy.answer(segment.0), &[(challenge.owner, true)]);
             }
         }
@@ -321,7 +321,7 @@ impl Script {
         let (job, solver) = (self.job, running.solver);
         match batch.stage {
             BatchStage::Claimed => {
-                let signers = running.custodians.clone().unwrap_or_default();
+                let signers = running.committees[batch.committee].clone();
                 let root = batch.root;
                 due.push((solver, MarketMessage::Hold { job, attempt, batch: id, root, signers }));
             }

@@ -6,11 +6,15 @@
 //!                            └─ state ─── entry ─── page, four times
 //! ```
 
-use crate::refusal::Refusal;
-use samebit_commit::interior::{Interior, PAGES, numbers};
-use samebit_commit::state::{EntryOpening, NAME_LIMIT, RANK_LIMIT};
-use samebit_commit::tensor::{self, page_count};
-use samebit_commit::{DType, Digest, Opening, OpeningError, merkle::list_root, steps};
+use super::{Interior, PAGES, numbers};
+use crate::state::{EntryOpening, NAME_LIMIT, RANK_LIMIT};
+use crate::tensor::{self, DType, page_count};
+use crate::{Digest, Opening, OpeningError, steps};
+
+/// What does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} does not open")]
+pub struct EvidenceError(pub &'static str);
 
 /// What a step is of: the job, and the answer about one of its segments.
 #[derive(Clone, Copy, Debug)]
@@ -74,30 +78,30 @@ impl Evidence {
     /// The interior leaf of step `index` of the segment.
     ///
     /// # Errors
-    /// [`Refusal::Evidence`] if something does not open.
-    pub fn leaf(&self, place: &Place, index: u64) -> Result<Digest, Refusal> {
+    /// [`EvidenceError`] if something does not open.
+    pub fn leaf(&self, place: &Place, index: u64) -> Result<Digest, EvidenceError> {
         let step = steps::step(self.state, self.trace);
-        let top = self.step.top(place.count, index, step).map_err(|_| Refusal::Evidence("step"))?;
+        let top = self.step.top(place.count, index, step).map_err(|_| EvidenceError("step"))?;
         if top != place.steps_top {
-            return Err(Refusal::Evidence("step"));
+            return Err(EvidenceError("step"));
         }
         self.check_word("loss", &self.loss, place.loss)?;
         self.check_word("gradient norm", &self.grad_norm, place.grad_norm)?;
         if self.pages.len() != PAGES || self.entry_count == 0 {
-            return Err(Refusal::Evidence("pages"));
+            return Err(EvidenceError("pages"));
         }
         let step = place.first_step + index;
         for (at, page) in self.pages.iter().enumerate() {
-            self.check_page(page, numbers(place.spec, step, at)).ok_or(Refusal::Evidence("page"))?;
+            self.check_page(page, numbers(place.spec, step, at)).ok_or(EvidenceError("page"))?;
         }
         let pages = std::array::from_fn(|at| self.pages[at].page);
         Ok(Interior { loss: self.loss.word, grad_norm: self.grad_norm.word, pages }.leaf())
     }
 
-    fn check_word(&self, what: &'static str, shown: &WordEvidence, node: u32) -> Result<(), Refusal> {
+    fn check_word(&self, what: &'static str, shown: &WordEvidence, node: u32) -> Result<(), EvidenceError> {
         let output = tensor::root(DType::F32, 1, tensor::page_digest(&[shown.word]));
         let opened = shown.opening.verify(self.trace, self.node_count, node.into(), output);
-        opened.map_err(|_| Refusal::Evidence(what))
+        opened.map_err(|_| EvidenceError(what))
     }
 
     fn check_page(&self, shown: &PageEvidence, [entry, page]: [u64; 2]) -> Option<()> {
@@ -111,9 +115,4 @@ impl Evidence {
         let top: Result<Digest, OpeningError> = shown.opening.top(pages, page % pages, shown.page);
         (tensor::root(named.dtype, elements, top.ok()?) == named.root).then_some(())
     }
-}
-
-/// The root of a claim in Dispute (dispute.md §1).
-pub fn claim_root(answer: &crate::message::Answer) -> Digest {
-    steps::segment(answer.state, list_root(answer.count, answer.steps_top))
 }

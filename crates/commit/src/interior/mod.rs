@@ -6,6 +6,10 @@
 //!     page p      the page that hash( 0x11 ‖ spec ‖ step ‖ p ) names, of the state after the step
 //! ```
 
+mod evidence;
+
+pub use evidence::{Evidence, EvidenceError, PageEvidence, Place, WordEvidence};
+
 use crate::{Digest, Tag, Words, merkle::list_root_of};
 
 /// Pages that a step shows.

@@ -528,6 +528,7 @@ impl Script {
             }
             DrawStage::Contested => {
                 let challenge = self.challenge(chain, (attempt, batch), claimed, segment, true);
+                due.push((running.solver, challenge.clone()));
                 due.push((self.watcher, challenge));
             }
             _ => {}

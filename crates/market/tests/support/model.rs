@@ -3,6 +3,7 @@
 //!
 //! Time passes in steps, but never past the last moment at which an honest party can say what it has to say: an honest party may be slow, not
 //! asleep. A reorganisation forgets the last message; what was due after it may still be taken into the chain at any time.
+#![allow(dead_code)]
 
 use samebit_market::testing::{Chain, Conduct, Script, Toy, owner};
 use samebit_market::{
@@ -132,19 +133,19 @@ impl Life {
         let honest: Vec<_> =
             due.iter().filter(|said| self.is_honest(said.0) && is_taken(chain, said)).collect();
         let running = self.script.held(chain).attempt.as_ref();
-        let is_punished = running.is_some_and(|running| self.is_honest(running.solver))
-            && self
-                .script
-                .expiries(chain)
-                .into_iter()
-                .any(|late| is_taken(&later, &(self.script.watcher, late)));
+        let is_punished = running.is_some_and(|_| {
+            // What anybody may say a solver says itself; to compare what was opened is for those who opened.
+            let speaks = honest.iter().any(|said| !matches!(said.1, MarketMessage::Conclude { .. }));
+            let late = self.script.expiries(chain).into_iter().map(|late| (self.script.watcher, late));
+            speaks && late.into_iter().any(|late| is_taken(&later, &late))
+        });
         let is_challenge =
             |said: &&&(Owner, MarketMessage)| matches!(said.1, MarketMessage::Challenge { .. });
         let is_settled = honest.iter().any(|said| is_challenge(&said))
             && due
                 .iter()
                 .any(|said| matches!(said.1, MarketMessage::Settle { .. }) && is_taken(&later, said));
-        !honest.is_empty() && is_punished || is_settled || honest.iter().any(|said| !is_taken(&later, said))
+        is_punished || is_settled || honest.iter().any(|said| !is_taken(&later, said))
     }
 
     /// What liars and strangers try besides what is due.

@@ -16,11 +16,11 @@ pub fn all() -> Vec<(&'static str, Life)> {
     vec![
         (
             "a spammer and a poster that cancels",
-            Life::new(1, (2, 1), none_drawn, honest(), &[owner(POSTER), owner(HEIR)]),
+            Life::new(1, (3, 1), none_drawn, honest(), &[owner(POSTER), owner(HEIR)]),
         ),
-        ("a false state", {
+        ("a false state and a spammer", {
             let conduct = Conduct { false_state: Some(0), ..honest() };
-            Life { reorgs: 1, ..Life::new(2, (2, 1), none_drawn, conduct, &[owner(SOLVER)]) }
+            Life { reorgs: 1, ..Life::new(2, (2, 1), none_drawn, conduct, &[owner(SOLVER), owner(HEIR)]) }
         }),
         ("a false seal that is drawn", {
             let conduct = Conduct { false_seal: Some(0), ..honest() };
@@ -38,6 +38,7 @@ pub fn all() -> Vec<(&'static str, Life)> {
             let conduct = Conduct { garbage: Some(0), ..honest() };
             Life { reorgs: 1, stalls: 1, ..Life::new(6, (1, 2), all_drawn, conduct, &[owner(VERIFIER)]) }
         }),
+        ("a solver that stops", Life::new(8, (2, 1), all_drawn, honest(), &[owner(SOLVER)])),
         ("a verifier that opens nothing", {
             let conduct = Conduct { shut: Some(0), ..honest() };
             Life::new(7, (1, 1), all_drawn, conduct, &[owner(VERIFIER)])

@@ -131,7 +131,7 @@ contract Dispute is IDispute {
         Position memory position = _toMove(question, given);
         Stage stage = position.stage;
         if (!Moves.isDescent(stage)) revert WrongStage(stage);
-        if (stage == Stages.TOTALS_HEAD || stage == Stages.ROW_HEAD) _checkOwner(position);
+        if (stage == Stages.TOTALS_HEAD || stage == Stages.ROW_HEAD || position.laned != 0) _checkOwner(position);
         position.descend(question, descent);
         _moved(position);
     }
@@ -243,7 +243,7 @@ contract Dispute is IDispute {
     }
 
     /// @inheritdoc IDispute
-    function resolve(Question calldata question, ClaimId number) external {
+    function resolve(Question calldata question, ClaimId number) external told {
         (QuestionId id, QuestionState storage asked) = _openQuestion(question);
         Seconds end = asked.opened + question.entrySeconds;
         if (Clock.time() < end) revert EntryOpen(end);
@@ -259,7 +259,7 @@ contract Dispute is IDispute {
     }
 
     /// @inheritdoc IDispute
-    function release(Question calldata question, ClaimId number) external {
+    function release(Question calldata question, ClaimId number) external told {
         QuestionId id = Positions.id(question);
         QuestionStatus status = _questions[id].status;
         if (status == QuestionStatus.Unknown) revert QuestionNotOpen(id, status);
@@ -270,7 +270,7 @@ contract Dispute is IDispute {
     }
 
     /// @inheritdoc IDispute
-    function withdraw() external {
+    function withdraw() external told {
         uint256 amount = _credits[msg.sender];
         if (amount == 0) revert NothingToWithdraw(msg.sender);
         _credits[msg.sender] = 0;
@@ -371,7 +371,7 @@ contract Dispute is IDispute {
     }
 
     function _tell() private {
-        if (msg.sender != tx.origin || msg.sender.code.length != 0) emit Relayed(msg.data);
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) emit Relayed(msg.sender, msg.data);
     }
 
     function _checkStage(Position memory position, Stage stage) private pure {
@@ -449,8 +449,8 @@ contract Dispute is IDispute {
         emit QuestionClosed(id, status, answer);
     }
 
+    /// @dev Of nothing, too: a message without an event would be one that nobody reads.
     function _credit(address owner, uint256 amount) private {
-        if (amount == 0) return;
         _credits[owner] += amount;
         emit Credited(owner, amount);
     }

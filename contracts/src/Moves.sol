@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Merkle} from "./Merkle.sol";
+import {Offsets} from "./Offsets.sol";
 import {Pair, Position, Positions, Question, Stage, Stages} from "./Position.sol";
 import {Before, Choice, Commitment, Descent, Head, OpenedClaim, Parts} from "./interfaces/IDispute.sol";
 import {JudgeKind, NodeKind, Structure} from "./interfaces/IReferee.sol";
@@ -23,8 +24,8 @@ library Moves {
     error SameChild(bytes32 child);
     /// @notice The tree has `expected` nodes there.
     error WrongNodeCount(uint256 given, uint256 expected);
-    /// @notice The page has `expected` bytes.
-    error WrongPageLength(uint256 given, uint256 expected);
+    /// @notice The words there have `expected` bytes.
+    error WrongLength(uint256 given, uint256 expected);
     /// @notice The page has `count` elements.
     error OffsetBeyondEnd(uint256 offset, uint256 count);
     /// @notice Both pages have this word there.
@@ -39,10 +40,11 @@ library Moves {
     uint256 private constant COMMITMENT = 4;
     uint256 private constant CHOICE = 8;
     uint256 private constant NODES = 16;
-    uint256 private constant PAGE = 32;
+    uint256 private constant WORDS = 32;
     uint256 private constant BEFORE = 64;
 
     uint256 private constant PAGE_WORDS = 256;
+    uint256 private constant LANES = 16;
 
     /// @dev Goes on in a tree, or into one that the other side has just shown the head of.
     function descend(Position memory position, Question calldata question, Descent calldata move) internal view {
@@ -93,7 +95,7 @@ library Moves {
         bool below = number >= Stage.unwrap(Stages.HEAD) && number <= Stage.unwrap(Stages.LANE_FOLD);
         if (kind == JudgeKind.Ended) return stage == Stages.ENDED;
         if (kind == JudgeKind.Sink) return stage == Stages.SINK;
-        if (kind == JudgeKind.Source) return below && !position.inRow();
+        if (kind == JudgeKind.Source) return below && !(stage == Stages.ROW_HEAD) && !position.inRow();
         if (kind == JudgeKind.Shape) return stage == Stages.SHAPE;
         if (kind == JudgeKind.Map) return stage == Stages.ELEMENT;
         if (kind == JudgeKind.Block) return stage == Stages.BLOCK;
@@ -195,10 +197,9 @@ library Moves {
         else if (nodes.length != 0) revert UnusedParts(NODES);
     }
 
-    /// @dev At a block of a sum or maximum: the mover's lanes.
+    /// @dev At the only block of a sum or maximum: the mover's lanes.
     function showLanes(Position memory position, uint32[16] calldata lanes) internal view {
-        position.lanes = _hashLanes(lanes);
-        position.stage = Stages.LANES_SHOWN;
+        _showLanes(position, lanes);
     }
 
     /// @dev Answers lanes: the first that differs, or none.
@@ -426,10 +427,10 @@ library Moves {
             position.node = uint32(index);
             position.depart(Stages.SINK);
         } else if (stage == Stages.PAGES) {
-            used = _need(given, PAGE);
+            used = _need(given, WORDS);
             uint256 element = PAGE_WORDS * index;
             uint256 count = _pageWords(position.elements, element);
-            _checkPage(move.page, count, position.get(Positions.HELD, position.turn));
+            _checkPage(move.words, count, position.get(Positions.HELD, position.turn));
             if (position.inRow()) position.bodyElement = uint64(element);
             else position.element = uint64(element);
             position.depart(Stages.PAGE);
@@ -440,8 +441,12 @@ library Moves {
             }
             position.blockNumber = uint64(index);
             position.setBoth(Positions.TOTALS, 0, 0);
-            position.depart(position.laned != 0 ? Stages.LANES : Stages.BLOCK);
-            position.laned = 0;
+            position.depart(Stages.BLOCK);
+            if (position.laned != 0) {
+                used |= _need(given, WORDS);
+                position.laned = 0;
+                _showLanes(position, _lanes(move.words));
+            }
         }
     }
 
@@ -494,7 +499,7 @@ library Moves {
     }
 
     function _checkPage(bytes calldata page, uint256 count, bytes32 expected) private view {
-        if (page.length != 4 * count) revert WrongPageLength(page.length, 4 * count);
+        if (page.length != 4 * count) revert WrongLength(page.length, 4 * count);
         uint256 cursor;
         assembly ("memory-safe") {
             cursor := add(mload(0x40), 32)
@@ -518,14 +523,24 @@ library Moves {
         return Merkle.total(uint256(word));
     }
 
-    function _hashLanes(uint32[16] calldata lanes) private view returns (bytes32) {
-        uint256[16] memory words;
-        for (uint256 lane = 0; lane < 16; lane++) words[lane] = lanes[lane];
+    function _showLanes(Position memory position, uint32[LANES] memory lanes) private view {
+        position.lanes = _hashLanes(lanes);
+        position.stage = Stages.LANES_SHOWN;
+    }
+
+    /// @dev Lanes that lie as a page's words do.
+    function _lanes(bytes calldata words) private pure returns (uint32[LANES] memory lanes) {
+        if (words.length != 4 * LANES) revert WrongLength(words.length, 4 * LANES);
+        for (uint256 lane = 0; lane < LANES; lane++) lanes[lane] = uint32(_littleEndian(words, lane));
+    }
+
+    /// @dev In memory each lane is a word.
+    function _hashLanes(uint32[LANES] memory lanes) private view returns (bytes32) {
         uint256 cursor;
         assembly ("memory-safe") {
-            cursor := words
+            cursor := lanes
         }
-        return Merkle.tagged(Merkle.TAG_POSITION, cursor, 512);
+        return Merkle.tagged(Merkle.TAG_POSITION, cursor, 32 * LANES);
     }
 
     /// @dev The word of a page, as it lies in memory there.
@@ -546,19 +561,36 @@ library Moves {
 
     /// @dev The parts that are there: those with a byte that is not 0, or with a list that is not empty.
     function _given(Descent calldata move) private pure returns (uint256 parts) {
+        uint256 offsets;
+        assembly ("memory-safe") {
+            // Of five parts, after the five words of those of fixed size.
+            for { let at := add(move, 160) } lt(at, add(move, 320)) { at := add(at, 32) } {
+                offsets := or(offsets, calldataload(at))
+            }
+        }
+        Offsets.check(offsets);
         if (move.parts.traceTop | move.parts.stateTop != 0) parts |= PARTS;
         Head calldata head = move.head;
         if (head.top != 0 || uint256(head.dtype) | head.elements != 0) parts |= HEAD;
         if (_isGiven(move.commitment)) parts |= COMMITMENT;
         Choice calldata choice = move.choice;
+        Before calldata before = move.before;
+        assembly ("memory-safe") {
+            offsets := or(calldataload(add(choice, 96)), calldataload(add(before, 32)))
+        }
+        Offsets.check(offsets);
         if (choice.own | choice.other != 0 || uint256(choice.child) | choice.siblings.length != 0) parts |= CHOICE;
         if (move.nodes.length != 0) parts |= NODES;
-        if (move.page.length != 0) parts |= PAGE;
-        Before calldata before = move.before;
+        if (move.words.length != 0) parts |= WORDS;
         if (uint256(before.word) | before.siblings.length != 0) parts |= BEFORE;
     }
 
     function _isGiven(Commitment calldata commitment) private pure returns (bool) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := calldataload(add(commitment, 32))
+        }
+        Offsets.check(offset);
         return commitment.top != 0 || commitment.siblings.length != 0;
     }
 

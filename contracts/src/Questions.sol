@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Seconds} from "./Clock.sol";
 import {Merkle} from "./Merkle.sol";
+import {Offsets} from "./Offsets.sol";
 import {Question} from "./Position.sol";
 import {JobHeader} from "./interfaces/IDispute.sol";
 
@@ -77,6 +78,12 @@ library Questions {
                 header.gradNorm
             )
         );
+        uint256 offset;
+        assembly ("memory-safe") {
+            // After six words.
+            offset := calldataload(add(header, 192))
+        }
+        Offsets.check(offset);
         uint256 length = bytes(header.profile).length;
         // A profile too long for the encoding names no job.
         if (length > type(uint16).max) return 0;

@@ -99,8 +99,8 @@ struct Descent {
     Choice choice;
     /// The own nodes below the node, those left out that are absent by the tree's count.
     bytes32[] nodes;
-    /// The own page's words.
-    bytes page;
+    /// The own words as a page has them: of the page, or the lanes of the block.
+    bytes words;
     Before before;
 }
 
@@ -108,8 +108,9 @@ struct Descent {
 /// @notice A chain keeps a position's hash only. Every message gives the whole position that it answers, and is refused if the game
 /// stands elsewhere.
 interface IDispute {
-    /// @notice The message came through a contract: these are its bytes, which no transaction shows as its input. First of its events.
-    event Relayed(bytes message);
+    /// @notice The message came through a contract, or from an account with code: who sent it, and its bytes, which no transaction need
+    /// show as its input. First of its events.
+    event Relayed(address indexed sender, bytes message);
     /// @notice A question was opened.
     event QuestionOpened(QuestionId indexed question, Question terms);
     /// @notice A claim entered.
@@ -229,7 +230,7 @@ interface IDispute {
         bytes32[] calldata nodes
     ) external;
 
-    /// @notice At a block of a sum or maximum: shows the own lanes.
+    /// @notice At the only block of a sum or maximum: shows the own lanes.
     function showLanes(Question calldata question, Position calldata position, uint32[16] calldata lanes) external;
 
     /// @notice Answers shown lanes with the own ones.

@@ -35,7 +35,7 @@ pub enum Move {
         /// The first level of the committed tree that is shown; empty where it has but one leaf.
         nodes: Vec<Digest>,
     },
-    /// Shows the lanes of a block.
+    /// Shows the lanes of a fold's only block.
     ShowLanes([u32; LANES]),
     /// Gives both sides' lanes.
     CompareLanes {
@@ -48,7 +48,7 @@ pub enum Move {
 
 /// A way down a tree. Which parts it has follows from the position: on entry `parts`, `head` or `commitment`; then `choice` if the other has
 /// shown something; then, where that leads, `nodes` above level 0, and at a leaf `parts` (a step), `head` (a node), nothing (an entry of a state),
-/// `page`, or `before` (a total after the first block).
+/// `words` (a page), or `before` (a total after the first block) and `words` (a total of a sum or maximum).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Descent {
     /// Trace and state of the own step.
@@ -61,8 +61,8 @@ pub struct Descent {
     pub choice: Option<Choice>,
     /// The nodes below the own node, `depth(level)` levels down; totals as numbers. Those absent by the count are left out.
     pub nodes: Vec<Digest>,
-    /// The words of the own page.
-    pub page: Vec<u32>,
+    /// The own words: of the page, or the lanes of the block.
+    pub words: Vec<u32>,
     /// The total before the block.
     pub before: Option<Before>,
 }

@@ -35,9 +35,9 @@ pub enum Stage {
     RowHead = 10,
     /// Two totals after one block of a product.
     Block = 11,
-    /// Two totals after one block of a sum or maximum.
+    /// Two totals after the only block of a sum or maximum.
     Lanes = 12,
-    /// One side has shown its lanes.
+    /// Two totals after one block of a sum or maximum, of which one side has shown its lanes.
     LanesShown = 13,
     /// Two words of one lane.
     Lane = 14,

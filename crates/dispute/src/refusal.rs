@@ -90,8 +90,8 @@ pub enum Refusal {
     WrongSiblingCount { found: usize, expected: usize },
     #[error("{found} nodes, there are {expected} below this one")]
     WrongNodeCount { found: usize, expected: u64 },
-    #[error("the page has {expected} words, {found} were given")]
-    WrongPageLength { found: usize, expected: usize },
+    #[error("{found} words, there are {expected}")]
+    WrongLength { found: usize, expected: usize },
     #[error("the page has {length} words, there is none at {offset}")]
     OffsetBeyondEnd { offset: u8, length: usize },
     #[error("both sides have the same word {0:#010x}")]

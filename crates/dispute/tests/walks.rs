@@ -102,7 +102,7 @@ fn disturb_move(play: &mut Move, random: &mut Random) {
             0 => descent.parts = None,
             1 => descent.head.iter_mut().for_each(|head| head.elements = random.number()),
             2 => random.disturb(&mut descent.nodes, flip),
-            3 => random.disturb(&mut descent.page, |_, word| *word ^= 1),
+            3 => random.disturb(&mut descent.words, |_, word| *word ^= 1),
             4 => descent.before.iter_mut().for_each(|before| before.word ^= 1),
             5 => descent.choice = None,
             6 => descent.choice.iter_mut().for_each(|choice| choice.child = random.number()),

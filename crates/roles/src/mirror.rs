@@ -42,19 +42,18 @@ impl Mirror {
         Mirror { question, dispute: Dispute::new(Owner::default()) }
     }
 
-    /// What a message that the chain has accepted means; nothing if it is about another question. `sender` is not known of a message that came through
-    /// a contract; `moved` is the hash of the position that the chain gives after a move.
+    /// What a message that the chain has accepted means; nothing if it is about another question. `moved` is the hash of the position that the chain
+    /// gives after a move.
     ///
     /// # Errors
     /// [`Astray`]: the chain and the transition part.
     pub fn follow(
         &mut self,
         at: Seconds,
-        sender: Option<Owner>,
+        sender: Owner,
         message: &Message,
         moved: Option<Digest>,
     ) -> Result<Vec<Event>, Astray> {
-        let sender = sender.unwrap_or_else(|| self.entitled(message));
         let is_ours = match question_of(message) {
             Some(question) => question == self.question,
             // What is paid out may come from other questions too.
@@ -72,15 +71,6 @@ impl Mirror {
             (Some(chain), Some(own)) if chain != own => Err(Astray::Elsewhere { chain, own }),
             _ => Ok(events),
         }
-    }
-
-    /// Who may have sent a message that the chain has accepted: the owner of the claim on turn.
-    fn entitled(&self, message: &Message) -> Owner {
-        let Message::Move { position, .. } = message else { return Owner::default() };
-        let claim = position.claims[position.turn.index()];
-        let claims = self.dispute.claims(position.question);
-        let claim = usize::try_from(claim.0).ok().and_then(|claim| claims.get(claim));
-        claim.map_or_else(Owner::default, |claim| claim.owner)
     }
 }
 

@@ -173,16 +173,16 @@ fn a_mirror_follows_its_question_and_says_when_it_cannot() {
     let (asked, header) = question();
     let mut mirror = Mirror::new(asked.id());
     let open = Message::OpenQuestion { question: asked.clone(), header: header.clone() };
-    let events = mirror.follow(Seconds(5), Some(ME), &open, None).expect("the same game");
+    let events = mirror.follow(Seconds(5), ME, &open, None).expect("the same game");
     assert!(matches!(&events[..], [Logged::QuestionOpened { .. }]));
     let foreign =
         Message::Resolve { question: samebit_dispute::QuestionId(Digest([9; 32])), claim: ClaimId(0) };
-    assert_eq!(mirror.follow(Seconds(6), Some(ME), &foreign, None), Ok(Vec::new()));
+    assert_eq!(mirror.follow(Seconds(6), ME, &foreign, None), Ok(Vec::new()));
     assert_eq!(
-        mirror.follow(Seconds(6), Some(ME), &Message::Withdraw, None),
+        mirror.follow(Seconds(6), ME, &Message::Withdraw, None),
         Ok(Vec::new()),
         "of another question"
     );
     let early = Message::Resolve { question: asked.id(), claim: ClaimId(0) };
-    assert!(matches!(mirror.follow(Seconds(6), Some(ME), &early, None), Err(Astray::Refused(_))));
+    assert!(matches!(mirror.follow(Seconds(6), ME, &early, None), Err(Astray::Refused(_))));
 }

@@ -220,7 +220,7 @@ fn descent_of(descent: &Descent) -> sol::Descent {
             siblings: digests(&choice.siblings),
         },
         nodes: digests(&descent.nodes),
-        page: words(&descent.page),
+        words: words(&descent.words),
         before: sol::Before { word, siblings },
     }
 }

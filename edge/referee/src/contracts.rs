@@ -14,6 +14,8 @@ sol!(
 
 sol!(ToyReferee, "../../contracts/artifacts/ToyReferee.json");
 
+sol!(MovesProbe, "../../contracts/artifacts/MovesProbe.json");
+
 sol! {
     /// An operand that was kept.
     struct KeptWords {

@@ -69,6 +69,20 @@ impl Court {
         question: &Question,
     ) -> Result<Answer<Bytes>, EvmError> {
         let (data, value) = calls::call(message, question);
+        self.send_data(now, sender, value, data)
+    }
+
+    /// Sends whatever bytes to the game at time `now`.
+    ///
+    /// # Errors
+    /// The contract's refusal, or the EVM's.
+    pub fn send_data(
+        &mut self,
+        now: Seconds,
+        sender: Owner,
+        value: U256,
+        data: Bytes,
+    ) -> Result<Answer<Bytes>, EvmError> {
         self.evm.set_time(now.0);
         self.evm.send(Address::from(sender.0), self.dispute, value, data)
     }

@@ -24,7 +24,7 @@ mod evm;
 mod referee;
 pub mod refusals;
 
-pub use contracts::{Dispute, NumProbe, ToyReferee, ledger, step};
+pub use contracts::{Dispute, MovesProbe, NumProbe, ToyReferee, ledger, step};
 pub use court::Court;
 pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};
 pub use referee::{Judgement, Referee};

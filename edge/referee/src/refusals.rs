@@ -23,10 +23,10 @@ pub fn of_revert(data: &Bytes) -> Option<&'static str> {
     Some(names!(error, Errors:
         ChildBeyondEnd, ClaimExists, ClaimNotLiving, ClockOut, ClockRuns, EntryClosed, EntryOpen, GameExists, HashFailed,
         KeptBefore, LeafBeyondEnd, MissingPart, NoDifference, NoSuchSegment, NotKept, NotMalformed, NotOwner, Nothing,
-        NothingToUnfold, NothingToWithdraw, OffsetBeyondEnd, OverLimit, QuestionExists, QuestionNotOpen,
+        NothingToUnfold, NothingToWithdraw, OffsetBeyondEnd, OffsetBeyondMessage, OverLimit, QuestionExists, QuestionNotOpen,
         QuestionStillOpen, RootsDiffer, SameChild, SameRoot, SameWord, TooManyMoves, TooManySlots, TransferFailed,
         UnknownGame, UnusedParts, WitnessTooLong, WordTooLarge, WrongBond, WrongDigest, WrongKind, WrongNodeCount,
-        WrongOrder, WrongPageLength, WrongPosition, WrongQuestion, WrongSiblingCount, WrongStage, WrongStepCount,
+        WrongLength, WrongOrder, WrongPosition, WrongQuestion, WrongSiblingCount, WrongStage, WrongStepCount,
     ))
 }
 
@@ -68,7 +68,7 @@ pub fn of_twin(refusal: &Refusal) -> &'static str {
         Refusal::SameChild(_) => "SameChild",
         Refusal::WrongSiblingCount { .. } => "WrongSiblingCount",
         Refusal::WrongNodeCount { .. } => "WrongNodeCount",
-        Refusal::WrongPageLength { .. } => "WrongPageLength",
+        Refusal::WrongLength { .. } => "WrongLength",
         Refusal::OffsetBeyondEnd { .. } => "OffsetBeyondEnd",
         Refusal::SameWord(_) => "SameWord",
         Refusal::WordTooLarge(_) => "WordTooLarge",

@@ -41,7 +41,8 @@ fn source_digest() -> String {
 #[test]
 fn artifacts_are_current() {
     let expected = source_digest();
-    for name in ["Dispute", "Ledger", "LedgerProbe", "NumProbe", "Step", "ToyReferee"] {
+    for name in ["Dispute", "Ledger", "LedgerProbe", "MovesProbe", "NumProbe", "Relay", "Step", "ToyReferee"]
+    {
         let path = format!("{CONTRACTS}/artifacts/{name}.json");
         let artifact: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(&path).expect("an artifact")).expect("JSON");

@@ -9,16 +9,18 @@ mod common;
 mod said;
 
 use alloy_primitives::Bytes;
+use alloy_sol_types::SolCall;
 use bend::Bend;
 use common::Random;
 use said::Said;
+use samebit_chain::dispute::decode;
 use samebit_commit::Digest;
 use samebit_dispute::testing::{Below, Job, Lie, Tale, Terms, ToyReferee};
 use samebit_dispute::{
     Amount, Case, ClaimId, Dispute, Event, GameId, Header, JudgeKind, Kept, Message, Move, Owner, Player,
-    Position, Question, QuestionId, Referee, Refusal, Seconds, Story, Truth, View,
+    Position, Question, QuestionId, Referee, Refusal, Seconds, Stage, Story, Truth, View,
 };
-use samebit_referee::{Court, EvmError, ToyReferee as Contract, calls, refusals};
+use samebit_referee::{Court, Evm, EvmError, MovesProbe, ToyReferee as Contract, calls, refusals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -61,6 +63,7 @@ struct Walk {
 struct Seen {
     accepted: u64,
     garbled: u64,
+    read: u64,
     refused: BTreeMap<&'static str, u64>,
     stages: BTreeSet<u8>,
     kinds: BTreeSet<JudgeKind>,
@@ -258,10 +261,10 @@ impl Walk {
         }
     }
 
-    /// Calls the contract with a message of which a few bytes are others: whatever they say, it refuses by a custom error or, where the bytes
-    /// are no call at all, without a word; it never panics and never runs out of gas.
-    fn garble(&mut self, message: &Message) {
-        let (data, _) = calls::call(message, &self.asked.question);
+    /// Sends the contract a message of which a few bytes are others. Whatever they say, it refuses by a custom error or, where the bytes are no
+    /// call at all, without a word; it never panics and never runs out of gas. What it accepts can be read, and the twin accepts it too.
+    fn garble(&mut self, sender: Owner, message: &Message) {
+        let (data, value) = calls::call(message, &self.asked.question);
         let mut data = data.to_vec();
         for _ in 0..1 + self.random.below(3) {
             let at = match self.random.below(3) {
@@ -272,27 +275,44 @@ impl Walk {
             };
             let at = at.min(data.len() - 1);
             data[at] = [0, 1, 0xff, self.random.word() as u8][self.random.below(4) as usize];
+            // An offset that points backwards.
+            let word = at.saturating_sub(4) / 32 * 32 + 4;
+            if self.random.below(4) == 0 && word + 32 <= data.len() {
+                data[word..word + 24].fill(0xff);
+                let back = 32 * (1 + self.random.below(60));
+                data[word + 24..word + 32].copy_from_slice(&back.wrapping_neg().to_be_bytes());
+            }
         }
         if self.random.below(8) == 0 {
             data.truncate(self.random.below(data.len() as u64) as usize);
         }
-        let to = self.court.dispute();
-        match self.court.evm().call_raw(to, data.clone().into()) {
-            Ok(_) => {}
+        let data = Bytes::from(data);
+        match self.court.send_data(self.now, sender, value, data.clone()) {
+            Ok(_) => self.read(sender, &data),
             Err(EvmError::Reverted(said)) => {
                 let is_known =
                     said.is_empty() || refusals::of_revert(&said).is_some() || refusals::is_toys(&said);
-                assert!(is_known, "{said} to {}", Bytes::from(data));
+                assert!(is_known, "{said} to {data}");
             }
-            Err(error) => panic!("{error} to {}", Bytes::from(data)),
+            Err(error) => panic!("{error} to {data}"),
         }
         self.seen.garbled += 1;
+    }
+
+    /// The twin follows what the contract has accepted, as whoever reads the chain does.
+    fn read(&mut self, sender: Owner, data: &Bytes) {
+        let message = decode(data).unwrap_or_else(|| panic!("nobody can read {data}"));
+        let events = self.twin.apply(&Said, self.now, sender, &message);
+        let events = events.unwrap_or_else(|refusal| panic!("{refusal}: {message:?}"));
+        let name = format!("{data} by {sender}");
+        events.iter().for_each(|event| self.accepted(&name, event));
+        self.seen.read += 1;
     }
 
     /// Sends a message to both.
     fn send(&mut self, sender: Owner, message: &Message) {
         if self.random.below(3) == 0 {
-            self.garble(message);
+            self.garble(sender, message);
         }
         let question = match message {
             Message::OpenQuestion { question, .. } => question.clone(),
@@ -473,6 +493,7 @@ fn the_twins_agree_on_random_walks() {
         assert!(walk.twin.is_balanced(), "money was made or lost");
         all.accepted += walk.seen.accepted;
         all.garbled += walk.seen.garbled;
+        all.read += walk.seen.read;
         walk.seen
             .refused
             .into_iter()
@@ -482,13 +503,87 @@ fn the_twins_agree_on_random_walks() {
         seed += 1;
     }
     println!("{sent} messages, {} accepted; refused: {:?}", all.accepted, all.refused);
-    println!("{} messages garbled", all.garbled);
+    println!("{} messages garbled, of which {} were accepted, and read", all.garbled, all.read);
     println!("stages {:?}, judged {:?}", all.stages, all.kinds);
     assert!(all.accepted * 4 > sent, "most messages are refused");
+    assert!(all.read * 100 > all.garbled, "nothing garbled is accepted");
     assert!(all.refused.len() >= 25, "too few kinds of refusal: {:?}", all.refused);
     assert!(all.stages.len() >= 18, "stages {:?}", all.stages);
     if sent >= 50_000 {
         assert_eq!(all.stages.len(), 21, "stages {:?}", all.stages);
         assert!(all.refused.len() >= 40, "too few kinds of refusal: {:?}", all.refused);
+    }
+}
+
+/// The nodes that a descent shows, moved to before the descent itself.
+fn moved_backwards(data: &[u8]) -> Vec<u8> {
+    const WORD: usize = 32;
+    // Question, position, and where the descent begins; of it, five words of fixed size, commitment, choice, nodes.
+    let [head, slot] = [56, 7].map(|words| 4 + words * WORD);
+    let number = |at: usize| {
+        let (high, low) = data[at..at + WORD].split_at(WORD - 8);
+        assert!(high.iter().all(|byte| *byte == 0), "an offset or a length");
+        u64::from_be_bytes(low.try_into().expect("8 bytes")) as usize
+    };
+    let slot = head + slot - 4;
+    let nodes = head + number(slot);
+    let length = WORD * (1 + number(nodes));
+    let mut moved = data.to_vec();
+    moved.splice(head..head, data[nodes..nodes + length].iter().copied());
+    let begins = (56 * WORD + length) as u64;
+    moved[head - 8..head].copy_from_slice(&begins.to_be_bytes());
+    let slot = slot + length;
+    moved[slot..slot + WORD].fill(0xff);
+    moved[slot + WORD - 8..slot + WORD].copy_from_slice(&(length as u64).wrapping_neg().to_be_bytes());
+    moved
+}
+
+/// A move that the contract reads where nobody else does would be one that nobody can answer.
+#[test]
+fn no_move_is_hidden_behind_an_offset() {
+    let mut walk = Walk::new(1);
+    let mut checked = 0;
+    while checked < 20 {
+        let (sender, message) = walk.message();
+        if let Message::Move { play: Move::Descend(descent), .. } = &message
+            && !descent.nodes.is_empty()
+            && walk.twin.clone().apply(&Said, walk.now, sender, &message).is_ok()
+        {
+            let (data, value) = calls::call(&message, &walk.asked.question);
+            let moved = Bytes::from(moved_backwards(&data));
+            assert_eq!(decode(&moved), None, "other readers do not follow");
+            let answer = walk.court.send_data(walk.now, sender, value, moved);
+            let Err(EvmError::Reverted(said)) = answer else { panic!("{message:?} is hidden: {answer:?}") };
+            assert_eq!(refusals::of_revert(&said), Some("OffsetBeyondMessage"), "{said}");
+            checked += 1;
+        }
+        walk.send(sender, &message);
+        if walk.is_settled() {
+            walk.ask_again();
+            walk.enrich();
+        }
+    }
+}
+
+/// What may be asked of the referee, at every stage, outside a row, half in one and within one.
+#[test]
+fn the_same_judgements_are_allowed_everywhere() {
+    let mut evm = Evm::new();
+    let probe = evm.deploy(&MovesProbe::BYTECODE).expect("the probe deploys");
+    let mut walk = Walk::new(1);
+    while walk.seen.stages.is_empty() {
+        walk.step();
+    }
+    let games = walk.view.question(walk.asked.question.id()).expect("a question").games.values();
+    let position = games.into_iter().next().expect("a game").position.clone();
+    for stage in Stage::ALL {
+        for rows in [[0, 0], [1, 0], [0, 1], [1, 1]] {
+            let position = Position { stage, rows: rows.map(|row| Digest([row; 32])), ..position.clone() };
+            let data = [&MovesProbe::judgedCall::SELECTOR[..], &position.canonical()].concat();
+            let said = evm.call_raw(probe, data.into()).expect("the probe answers").value;
+            let expected = JudgeKind::ALL.into_iter().filter(|kind| kind.is_allowed(&position));
+            let expected = expected.fold(0, |kinds, kind| kinds | 1u32 << kind as u8);
+            assert_eq!(said[28..], expected.to_be_bytes(), "{stage}, rows {rows:?}");
+        }
     }
 }

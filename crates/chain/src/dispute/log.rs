@@ -1,8 +1,7 @@
 //! The messages that the contract has accepted, in order.
 //!
 //! A message is what its events do not say: the contract keeps and logs hashes. Whoever sends it is either the transaction's own sender, and then
-//! the transaction's input is the message, or a contract, and then the event `Relayed` tells the message in full, before its other events. What a
-//! contract resolves, releases or withdraws is not told, and passed over: no game depends on it.
+//! the transaction's input is the message, or a contract, and then the event `Relayed` tells sender and message in full, before its other events.
 
 use super::abi::DISPUTE;
 use super::{DisputeError, message, wire};
@@ -24,8 +23,8 @@ pub struct Accepted {
     pub at: Seconds,
     /// The transaction that carried it.
     pub transaction: B256,
-    /// Who sent it; nothing if a contract did, which for all but a claim the contract does not tell.
-    pub sender: Option<Owner>,
+    /// Who sent it.
+    pub sender: Owner,
     /// What was said.
     pub message: Message,
     /// After a move: the hash of the game's position.
@@ -89,34 +88,30 @@ impl DisputeLog {
     async fn accepted(&mut self, events: Vec<Event>) -> Result<Vec<DisputeChange>, DisputeError> {
         let place = events[0].clone();
         let at = self.time(&place).await?;
-        let [relayed_topic, moved_topic, claimed_topic] =
-            ["Relayed", "Moved", "Claimed"].map(|name| DISPUTE.topic(name));
+        let [relayed_topic, moved_topic] = ["Relayed", "Moved"].map(|name| DISPUTE.topic(name));
         let topic = |event: &Event| event.data.topics().first().copied();
         let is_direct = events.iter().all(|event| topic(event) != Some(relayed_topic));
         let unreadable = || DisputeError::Unreadable { transaction: place.transaction };
-        let entry = |sender: Option<Owner>, data: &[u8]| {
+        let entry = |sender: Address, data: &[u8]| {
             let message = message::decode(data).ok_or_else(unreadable)?;
             let (block, transaction) = (place.block, place.transaction);
+            let sender = wire::owner(sender);
             Ok::<_, DisputeError>(Accepted { block, at, transaction, sender, message, moved: None })
         };
         let mut told: Vec<Accepted> = Vec::new();
         if is_direct && let Some((sender, data)) = self.input(place.transaction).await? {
-            told.push(entry(Some(wire::owner(sender)), &data)?);
+            told.push(entry(sender, &data)?);
         }
         for event in &events {
             if topic(event) == Some(relayed_topic) {
+                let sender = event.data.topics().get(1).ok_or_else(unreadable)?;
                 let data = Bytes::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
-                told.push(entry(None, &data)?);
+                told.push(entry(Address::from_word(*sender), &data)?);
             }
             let Some(last) = told.last_mut() else { continue };
             if topic(event) == Some(moved_topic) {
                 let position = B256::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
                 last.moved = Some(wire::digest(position));
-            }
-            if topic(event) == Some(claimed_topic)
-                && let Some(owner) = event.data.topics().get(3)
-            {
-                last.sender = Some(wire::owner(Address::from_word(*owner)));
             }
         }
         Ok(told.into_iter().map(Box::new).map(DisputeChange::Accepted).collect())

@@ -78,7 +78,7 @@ fn encode_move(
             data("descend", &Calls::descendCall { question, position, descent: descent.into() })
         }
         Move::Point { offset, own, other } => {
-            let [own, other] = [own, other].map(|page| wire::page_bytes(page));
+            let [own, other] = [own, other].map(|page| wire::word_bytes(page));
             data("point", &Calls::pointCall { question, position, offset: *offset, own, other })
         }
         Move::Unfold { witness, commitment, nodes } => data(
@@ -157,7 +157,7 @@ fn decode_move(is: &impl Fn(&str) -> bool, rest: &[u8]) -> Option<(Position, Mov
         (call.position, Move::Descend(call.descent.given()?))
     } else if is("point") {
         let call = arguments::<Calls::pointCall>(rest)?;
-        let [own, other] = [&call.own, &call.other].map(|page| wire::page_words(page));
+        let [own, other] = [&call.own, &call.other].map(|page| wire::words_of(page));
         (call.position, Move::Point { offset: call.offset, own: own?, other: other? })
     } else if is("unfold") {
         let call = arguments::<Calls::unfoldCall>(rest)?;

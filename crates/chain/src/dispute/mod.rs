@@ -16,6 +16,7 @@ mod wire;
 
 pub use errors::{explain, name as error_name};
 pub use log::{Accepted, DisputeChange, DisputeLog};
+pub use message::decode;
 
 use crate::client::{Client, ClientError, LogOptions, Moment, Receipt, SendError, Sender};
 use crate::deployment::Artifact;

@@ -48,7 +48,7 @@ fn every_call_has_the_contracts_signature() {
         DISPUTE.names().map(|(name, _)| name).filter(|name| !bound.contains(name)).collect();
     let known = ["MAX_MOVES", "MAX_SLOTS", "MAX_WITNESS_BYTES", "claimOf", "fund", "gameOf", "referee"];
     assert!(unbound.iter().all(|name| known.contains(name)), "{unbound:?}");
-    assert_eq!(DISPUTE.topic("Relayed"), keccak256("Relayed(bytes)"));
+    assert_eq!(DISPUTE.topic("Relayed"), keccak256("Relayed(address,bytes)"));
     assert_eq!(DISPUTE.topic("Moved"), keccak256("Moved(bytes32,uint64,uint64,bytes32)"));
 }
 
@@ -149,7 +149,7 @@ fn any_descent() -> impl Strategy<Value = Descent> {
     let choice = (any::<u64>(), any_digest(), any_digest(), any_digests())
         .prop_map(|(child, own, other, siblings)| Choice { child, own, other, siblings });
     let before = (1..u32::MAX, any_digests()).prop_map(|(word, siblings)| Before { word, siblings });
-    let page = proptest::collection::vec(any::<u32>(), 0..256);
+    let words = proptest::collection::vec(any::<u32>(), 0..256);
     let optional = proptest::option::of::<BoxedStrategy<Commitment>>;
     (
         proptest::option::of(parts),
@@ -157,16 +157,16 @@ fn any_descent() -> impl Strategy<Value = Descent> {
         optional(any_commitment().boxed()),
         proptest::option::of(choice),
         any_digests(),
-        page,
+        words,
         proptest::option::of(before),
     )
-        .prop_map(|(parts, head, commitment, choice, nodes, page, before)| Descent {
+        .prop_map(|(parts, head, commitment, choice, nodes, words, before)| Descent {
             parts,
             head,
             commitment,
             choice,
             nodes,
-            page,
+            words,
             before,
         })
 }

@@ -97,7 +97,7 @@ sol! {
         Commitment commitment;
         Choice choice;
         bytes32[] nodes;
-        bytes page;
+        bytes words;
         Before before;
     }
 
@@ -140,13 +140,13 @@ pub fn digests(words: &[B256]) -> Vec<Digest> {
     words.iter().copied().map(digest).collect()
 }
 
-/// A page's words as they lie in memory.
-pub fn page_bytes(page: &[u32]) -> Bytes {
-    page.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>().into()
+/// Words as a page has them.
+pub fn word_bytes(words: &[u32]) -> Bytes {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>().into()
 }
 
-/// The words of a page; nothing if the bytes are not whole words.
-pub fn page_words(bytes: &[u8]) -> Option<Vec<u32>> {
+/// The words of these bytes; nothing if they are not whole words.
+pub fn words_of(bytes: &[u8]) -> Option<Vec<u32>> {
     let (words, rest) = bytes.as_chunks();
     rest.is_empty().then(|| words.iter().map(|word| u32::from_le_bytes(*word)).collect())
 }
@@ -279,7 +279,7 @@ impl Commitment {
 
 impl From<&game::Descent> for Descent {
     fn from(descent: &game::Descent) -> Descent {
-        let game::Descent { parts, head, commitment, choice, nodes, page, before } = descent;
+        let game::Descent { parts, head, commitment, choice, nodes, words: shown, before } = descent;
         Descent {
             parts: parts.map_or_else(Parts::default, |parts| Parts {
                 traceTop: word(parts.trace_top),
@@ -298,7 +298,7 @@ impl From<&game::Descent> for Descent {
                 siblings: words(&choice.siblings),
             }),
             nodes: words(nodes),
-            page: page_bytes(page),
+            words: word_bytes(shown),
             before: before.as_ref().map_or_else(Before::default, |before| Before {
                 word: before.word,
                 siblings: words(&before.siblings),
@@ -329,7 +329,7 @@ impl Descent {
             commitment: self.commitment.given(),
             choice: present(&self.choice).map(choice),
             nodes: digests(&self.nodes),
-            page: page_words(&self.page)?,
+            words: words_of(&self.words)?,
             before: present(&self.before).map(before),
         })
     }

@@ -2,6 +2,7 @@
 
 use super::tree::{Own, Spot};
 use crate::difference::Side;
+use crate::limits::LANES;
 use crate::moves::{Before, Commitment, Descent, Head, Move, Parts};
 use crate::position::{Position, Stage};
 use crate::question::Question;
@@ -94,10 +95,17 @@ impl<S: Story + ?Sized> Teller<'_, S> {
         match self.position.stage {
             Stage::Page => self.point(),
             Stage::Element => self.unfold(),
-            Stage::Lanes => Ok(Some(Move::ShowLanes(self.lanes()?))),
+            Stage::Lanes => Ok(Some(Move::ShowLanes(self.lanes(self.position.block)?))),
             Stage::LanesShown => {
-                let Some(Move::ShowLanes(other)) = self.last else { return Ok(None) };
-                Ok(Some(Move::CompareLanes { own: self.lanes()?, other: *other }))
+                let other = match self.last {
+                    Some(Move::ShowLanes(other)) => *other,
+                    Some(Move::Descend(Descent { words, .. })) => match words[..].try_into() {
+                        Ok(other) => other,
+                        Err(_) => return Ok(None),
+                    },
+                    _ => return Ok(None),
+                };
+                Ok(Some(Move::CompareLanes { own: self.lanes(self.position.block)?, other }))
             }
             _ => Ok(self.descend()?.map(Move::Descend)),
         }
@@ -107,12 +115,12 @@ impl<S: Story + ?Sized> Teller<'_, S> {
         Output::of(self.position)
     }
 
-    fn lanes(&self) -> Result<[u32; crate::limits::LANES], SequenceError> {
-        self.story.lanes(self.output(), self.position.element_index(), self.position.block)
+    fn lanes(&self, block: u64) -> Result<[u32; LANES], SequenceError> {
+        self.story.lanes(self.output(), self.position.element_index(), block)
     }
 
     fn point(&self) -> Result<Option<Move>, SequenceError> {
-        let Some(Move::Descend(Descent { page: other, .. })) = self.last else { return Ok(None) };
+        let Some(Move::Descend(Descent { words: other, .. })) = self.last else { return Ok(None) };
         let page = self.position.element_index() / PAGE_WORDS as u64;
         let own = self.story.page(self.output(), page)?;
         let offset = own.iter().zip(other).position(|(own, other)| own != other);
@@ -270,12 +278,12 @@ impl<S: Story + ?Sized> Teller<'_, S> {
                 };
                 descent.head = Some(self.head(output)?);
             }
-            Stage::Pages => descent.page = self.story.page(self.output(), spot.index)?,
-            Stage::Totals if spot.index > 0 => {
-                let Own::Totals(words, tree) = own else { unreachable!("these are totals") };
-                let before = spot.index - 1;
-                let siblings = tree.open(before).map_err(SequenceError::source)?.siblings;
-                descent.before = Some(Before { word: words[before as usize], siblings });
+            Stage::Pages => descent.words = self.story.page(self.output(), spot.index)?,
+            Stage::Totals => {
+                descent.before = before(own, spot.index)?;
+                if self.position.laned {
+                    descent.words = self.lanes(spot.index)?.to_vec();
+                }
             }
             _ => {}
         }
@@ -345,6 +353,14 @@ impl<S: Story + ?Sized> Teller<'_, S> {
             _ => then(&self.totals()?.0),
         }
     }
+}
+
+/// The total before a block, if there is one.
+fn before(own: &Own<'_>, block: u64) -> Result<Option<Before>, SequenceError> {
+    let Own::Totals(words, tree) = own else { unreachable!("these are totals") };
+    let Some(before) = block.checked_sub(1) else { return Ok(None) };
+    let siblings = tree.open(before).map_err(SequenceError::source)?.siblings;
+    Ok(Some(Before { word: words[before as usize], siblings }))
 }
 
 fn enter(sequence: &dyn Sequence, leaf: u64) -> Result<Box<dyn Sequence + '_>, SequenceError> {

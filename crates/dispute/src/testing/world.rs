@@ -87,7 +87,7 @@ fn garbage(message: Message) -> Message {
     match &mut play {
         Move::Descend(descent) => {
             descent.nodes.iter_mut().for_each(|node| node.0[31] ^= 1);
-            descent.page.iter_mut().for_each(|word| *word ^= 1);
+            descent.words.iter_mut().for_each(|word| *word ^= 1);
             descent.parts.iter_mut().for_each(|parts| parts.trace_top.0[0] ^= 1);
         }
         Move::Unfold { nodes, .. } => nodes.iter_mut().for_each(|node| node.0[31] ^= 1),

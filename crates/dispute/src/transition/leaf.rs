@@ -5,10 +5,11 @@
 //! Trace    tensor(dtype, elements, top)   ──> Head  ──> Pages or Shape
 //! Pages    words                          ──> Page  ──> Element
 //! State    entry                          ──> Sink
-//! Totals   word, and the one before it    ──> Block or Lanes
+//! Totals   word, the one before it, lanes  ──> Block or LanesShown
 //! ```
 
 use super::{Walk, needed, opened_top, root, same};
+use crate::limits::LANES;
 use crate::moves::{Descent, Head, Parts};
 use crate::position::{Position, Stage};
 use crate::refusal::Refusal;
@@ -129,10 +130,7 @@ impl Walk<'_> {
     }
 
     fn land_page(&mut self, rest: &mut Descent) -> Result<(), Refusal> {
-        let words = std::mem::take(&mut rest.page);
-        if words.is_empty() {
-            return Err(Refusal::MissingPart("page"));
-        }
+        let words = own_words(rest)?;
         let page = self.to.index;
         self.check_page("the own page", page, &words, self.to.held[self.own])?;
         set_element(&mut self.to, page * tensor::PAGE_WORDS as u64);
@@ -149,7 +147,7 @@ impl Walk<'_> {
     ) -> Result<(), Refusal> {
         let length = tensor::page_length(self.to.elements, page);
         if words.len() != length {
-            return Err(Refusal::WrongPageLength { found: words.len(), expected: length });
+            return Err(Refusal::WrongLength { found: words.len(), expected: length });
         }
         same(what, tensor::page_digest(words), expected)
     }
@@ -189,9 +187,18 @@ impl Walk<'_> {
         }
         debug_assert!(self.to.held.iter().all(|&held| word_of(held).is_some()));
         self.to.block = block;
-        let stage = if self.to.laned { Stage::Lanes } else { Stage::Block };
-        (self.to.laned, self.to.totals) = (false, [Digest::ZERO; 2]);
-        self.leave_tree(stage);
+        self.to.totals = [Digest::ZERO; 2];
+        self.leave_tree(Stage::Block);
+        if std::mem::take(&mut self.to.laned) {
+            let words = own_words(rest)?;
+            let wrong = |_| Refusal::WrongLength { found: words.len(), expected: LANES };
+            self.show_lanes(words[..].try_into().map_err(wrong)?);
+        }
         Ok(())
     }
+}
+
+fn own_words(rest: &mut Descent) -> Result<Vec<u32>, Refusal> {
+    let words = std::mem::take(&mut rest.words);
+    if words.is_empty() { Err(Refusal::MissingPart("words")) } else { Ok(words) }
 }

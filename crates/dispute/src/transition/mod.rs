@@ -92,6 +92,8 @@ impl<'a> Walk<'a> {
                 owner()?;
                 self.answer_row(&mut rest)?;
             }
+            // It ends in lanes.
+            Stage::Totals if self.to.laned => owner()?,
             stage if stage.is_tree() => {}
             stage => return Err(Refusal::WrongStage(stage)),
         }
@@ -146,7 +148,7 @@ fn unused(rest: &Descent) -> Result<(), Refusal> {
         (rest.commitment.is_some(), "commitment"),
         (rest.choice.is_some(), "choice"),
         (!rest.nodes.is_empty(), "nodes"),
-        (!rest.page.is_empty(), "page"),
+        (!rest.words.is_empty(), "words"),
         (rest.before.is_some(), "before"),
     ];
     match parts.iter().find(|(is_there, _)| *is_there) {

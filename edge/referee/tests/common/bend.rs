@@ -211,7 +211,7 @@ impl Bend<'_> {
             2 => self.commitment(&mut descent.commitment),
             3 => self.choice(&mut descent.choice),
             4 => self.list(&mut descent.nodes),
-            5 => self.words(&mut descent.page),
+            5 => self.words(&mut descent.words),
             _ => match &mut descent.before {
                 Some(before) if self.below(2) == 0 => before.word ^= 1,
                 Some(before) if self.below(2) == 0 => {

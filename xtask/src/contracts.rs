@@ -5,23 +5,35 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+const CONTRACTS: &str = "contracts";
+const FORGE: &str = "contracts/forge";
+
 /// As [`contracts`]; where Node or its packages cannot be had it says so and goes on.
 pub fn contracts_if_reachable(root: &Path) -> Result<(), String> {
-    if has_node() && install_all(root).is_ok() {
-        return contracts(root);
+    if is_reachable(&root.join(CONTRACTS)) {
+        compare(root)?;
+    } else {
+        eprintln!(
+            "SKIPPED: the contracts are not compiled again, for want of Node or npm; tests of the artifacts need neither"
+        );
     }
-    eprintln!("SKIPPED: `cargo xtask contracts` needs Node and npm; tests of the committed artifacts do not");
+    if is_reachable(&root.join(FORGE)) {
+        return forge(root);
+    }
+    eprintln!("SKIPPED: forge's invariants, for want of Node or npm");
     Ok(())
 }
 
 /// Compiles, compares, and runs forge.
 pub fn contracts(root: &Path) -> Result<(), String> {
-    if !has_node() {
-        return Err("node is not there\nhint: install Node 20 or later".to_owned());
-    }
-    let folder = root.join("contracts");
-    let forge = folder.join("forge");
-    install_all(root)?;
+    compare(root)?;
+    forge(root)
+}
+
+/// Compiles the contracts again: the committed artifacts are what comes of it.
+fn compare(root: &Path) -> Result<(), String> {
+    let folder = root.join(CONTRACTS);
+    install(&folder)?;
     let artifacts = folder.join("artifacts");
     let committed = files(&artifacts)?;
     run(&folder, "node", &["build.mjs"], &[])?;
@@ -35,25 +47,36 @@ pub fn contracts(root: &Path) -> Result<(), String> {
             stale.join(", ")
         ));
     }
-    let program = forge.join("node_modules/.bin/forge");
-    let config = forge.join("foundry.toml").to_string_lossy().into_owned();
-    run(&folder, &program.to_string_lossy(), &["test", "--root", "."], &[("FOUNDRY_CONFIG", &config)])
+    Ok(())
 }
 
-pub fn has_node() -> bool {
+/// Forge's invariants of the money.
+fn forge(root: &Path) -> Result<(), String> {
+    let folder = root.join(FORGE);
+    install(&folder)?;
+    let program = folder.join("node_modules/.bin/forge");
+    let config = folder.join("foundry.toml").to_string_lossy().into_owned();
+    let variables = [("FOUNDRY_CONFIG", config.as_str())];
+    run(&root.join(CONTRACTS), &program.to_string_lossy(), &["test", "--root", "."], &variables)
+}
+
+/// Whether Node is there, and what the folder's lock file pins.
+pub fn is_reachable(folder: &Path) -> bool {
+    install(folder).is_ok()
+}
+
+fn has_node() -> bool {
     let mut command = Command::new("node");
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-fn install_all(root: &Path) -> Result<(), String> {
-    install(&root.join("contracts"))?;
-    install(&root.join("contracts/forge"))
-}
-
 /// Installs what the lock file of a folder pins, once. `npm ci` would refuse the lock of packages that name programs for platforms for which
 /// there are none.
 pub fn install(folder: &Path) -> Result<(), String> {
+    if !has_node() {
+        return Err("node is not there\nhint: install Node 20 or later".to_owned());
+    }
     if folder.join("node_modules").is_dir() {
         return Ok(());
     }

@@ -23,7 +23,10 @@ const PREFIX: &str = "samebit-";
 /// Crates that talk to the network or wait for it.
 const ASYNC: &[&str] = &["tokio", "async-std", "smol", "hyper", "reqwest", "axum", "socket2", "mio"];
 
-/// The only crates that may use them.
+/// Features that make a crate fit for tests and unfit for anything else.
+const FOR_TESTS: &[&str] = &["planted", "testing", "fixtures"];
+
+/// The only crates that may use the network.
 const MAY_WAIT: &[&str] = &["chain", "cli"];
 
 /// What is wrong with the workspace's dependencies, given by `cargo metadata`.
@@ -53,7 +56,17 @@ fn check_package(package: &Value) -> Vec<String> {
         };
         is_forbidden.then(|| format!("{name} depends on {on}, which ARCHITECTURE.md does not allow"))
     });
-    wrong.collect()
+    let asked = dependencies.iter().filter(|dependency| dependency["kind"] != "dev").flat_map(|dependency| {
+        let features = dependency["features"].as_array().into_iter().flatten().map(&text);
+        features.map(|feature| format!("{}/{feature}", text(&dependency["name"])))
+    });
+    let own = package["features"].as_object().into_iter().flatten();
+    let own = own.flat_map(|(_, enabled)| enabled.as_array().into_iter().flatten().map(&text));
+    let is_for_tests = |feature: &String| FOR_TESTS.contains(&feature.rsplit('/').next().unwrap_or_default());
+    let in_products = asked.chain(own).filter(is_for_tests);
+    let in_products =
+        in_products.map(|feature| format!("{name} asks for {feature}, which is for tests alone"));
+    wrong.chain(in_products).collect()
 }
 
 #[cfg(test)]
@@ -65,6 +78,19 @@ mod tests {
         let manifest = format!("/somewhere/crates/{name}/Cargo.toml");
         let package = json!({"name": format!("samebit-{name}"), "manifest_path": manifest, "dependencies": [dependency]});
         check(&json!({ "packages": [package] })).len()
+    }
+
+    #[test]
+    fn what_is_for_tests_stays_there() {
+        let dependency =
+            |kind: Value| json!({"name": "samebit-dispute", "kind": kind, "features": ["planted"]});
+        assert_eq!(found("roles", dependency(json!(null))), 1);
+        assert_eq!(found("roles", dependency(json!("dev"))), 0);
+        let package = json!({
+            "name": "samebit-roles", "manifest_path": "/somewhere/crates/roles/Cargo.toml", "dependencies": [],
+            "features": {"default": ["samebit-dispute/planted"], "slow": []},
+        });
+        assert_eq!(check(&json!({ "packages": [package] })).len(), 1);
     }
 
     #[test]

@@ -3,18 +3,20 @@
 #[path = "../../roles/tests/common/mod.rs"]
 mod common;
 
+use alloy::primitives::Bytes;
+use alloy::sol_types::SolValue;
 use common::liars::{Below, Roots, Told, no_root};
 use common::{FUND, STEP, World, worlds};
 use samebit_chain::dispute::{
     DISPUTE, DisputeChange, DisputeContract, DisputeError, DisputeLog, artifacts, owner,
 };
-use samebit_chain::{Devnet, LogOptions, Sender, SenderOptions, accounts};
+use samebit_chain::{Artifact, Devnet, LogOptions, Sender, SenderOptions, accounts};
 use samebit_dispute::{
-    Event as Logged, Header, JudgeKind, Message, Opened, Question, QuestionStatus, Seconds, Story, Verdict,
+    Amount, Event as Logged, Header, JudgeKind, Message, Opened, Question, QuestionStatus, Seconds, Story,
+    Verdict,
 };
 #[cfg(feature = "slow")]
 use samebit_graph::node::Kind;
-use samebit_graph::node::NodeId;
 use samebit_roles::{Action, Arithmetic, Disputant, Event, Mirror};
 use samebit_trace::Fault;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,13 +26,20 @@ use tempfile::TempDir;
 struct Court {
     devnet: Devnet,
     contract: DisputeContract,
+    /// A contract that hands on what it is told.
+    relay: DisputeContract,
     _folder: TempDir,
     questions: u64,
+    /// Which sides say everything through it.
+    relayed: [bool; 2],
+    bond: Amount,
 }
 
 /// One side, driven by the chain's log.
 struct Party<'a> {
     sender: Sender,
+    /// Where it sends its messages.
+    to: DisputeContract,
     log: DisputeLog,
     mirror: Mirror,
     disputant: Disputant,
@@ -52,24 +61,39 @@ struct Settled {
 impl Court {
     async fn open() -> Court {
         let folder = TempDir::new().expect("a folder");
-        let builder =
-            artifacts(FUND).into_iter().fold(Devnet::in_folder(folder.path()), |net, code| net.deploy(code));
+        let contracts = artifacts(FUND).into_iter().chain([relay()]);
+        let builder = contracts.fold(Devnet::in_folder(folder.path()), |net, code| net.deploy(code));
         let devnet = builder.start().await.expect("a chain");
         let address = devnet.config.contracts[DISPUTE];
         let contract = DisputeContract::at(&devnet.client, address).await.expect("a contract");
-        Court { devnet, contract, _folder: folder, questions: 0 }
+        let address = devnet.config.contracts["relay"];
+        let relay = DisputeContract::at(&devnet.client, address).await.expect("a contract");
+        Court {
+            devnet,
+            contract,
+            relay,
+            _folder: folder,
+            questions: 0,
+            relayed: [false; 2],
+            bond: Amount(1_000),
+        }
     }
 
     async fn party<'a>(
         &self,
-        at: u32,
+        at: usize,
         story: &'a dyn Story,
         question: &Question,
         header: &Header,
     ) -> Party<'a> {
-        let key = accounts::key(at + 1);
-        let (me, opened) = (owner(key.address()), story.opened().expect("a claim"));
+        let key = accounts::key(at as u32 + 1);
+        let (me, to) = match self.relayed[at] {
+            true => (self.relay.address(), self.relay.clone()),
+            false => (key.address(), self.contract.clone()),
+        };
+        let (me, opened) = (owner(me), story.opened().expect("a claim"));
         Party {
+            to,
             sender: self.devnet.client.sender(key, SenderOptions::default()),
             log: self.contract.log(0, LogOptions::default()),
             mirror: Mirror::new(question.id()),
@@ -85,8 +109,9 @@ impl Court {
         let (mut question, header) = world.question();
         self.questions += 1;
         question.entry_seconds = Seconds(question.entry_seconds.0 + self.questions);
+        question.bond = self.bond;
         let mut parties = Vec::new();
-        for (at, story) in (0..).zip(stories) {
+        for (at, story) in stories.into_iter().enumerate() {
             parties.push(self.party(at, story, &question, &header).await);
         }
         let mut settled = Settled::default();
@@ -95,7 +120,7 @@ impl Court {
             let mut is_busy = false;
             for (at, party) in parties.iter_mut().enumerate() {
                 party.read(now, (at == 0).then_some(&mut settled)).await;
-                is_busy |= party.act(&self.contract, &question, now, &mut settled).await;
+                is_busy |= party.act(&question, now, &mut settled).await;
             }
             if !is_busy && !parties.iter().all(|party| party.disputant.is_done()) {
                 let due = parties.iter().filter_map(|party| party.disputant.wakes()).min();
@@ -135,13 +160,7 @@ impl Party<'_> {
         }
     }
 
-    async fn act(
-        &mut self,
-        contract: &DisputeContract,
-        question: &Question,
-        now: Seconds,
-        settled: &mut Settled,
-    ) -> bool {
+    async fn act(&mut self, question: &Question, now: Seconds, settled: &mut Settled) -> bool {
         let Some(action) = self.actions.pop_front() else { return false };
         match action {
             Action::Compute(task) => {
@@ -150,7 +169,7 @@ impl Party<'_> {
                 let actions = self.disputant.on(now, Event::Computed { task, messages });
                 self.actions.extend(actions);
             }
-            Action::Send(message) => match contract.send(&self.sender, question, &message).await {
+            Action::Send(message) => match self.to.send(&self.sender, question, &message).await {
                 Ok(receipt) => *settled.gas.entry(name(&message)).or_default() += receipt.gas_used,
                 // The other side was faster.
                 Err(DisputeError::Refused { name: Some(name), .. }) if OVERTAKEN.contains(&name) => {}
@@ -159,6 +178,14 @@ impl Party<'_> {
         }
         true
     }
+}
+
+fn relay() -> Artifact {
+    let artifact: serde_json::Value =
+        serde_json::from_str(include_str!("../../../contracts/artifacts/Relay.json")).expect("JSON");
+    let code: Bytes = artifact["bytecode"].as_str().expect("code").parse().expect("hex");
+    let [.., dispute] = artifacts(FUND);
+    Artifact::new("relay", [code.to_vec(), dispute.address().abi_encode()].concat())
 }
 
 const OVERTAKEN: [&str; 5] =
@@ -170,18 +197,6 @@ fn name(message: &Message) -> &'static str {
         Message::Keep { .. } | Message::Judge { .. } => "referee",
         _ => "rest",
     }
-}
-
-/// The last node of every operator in every phase.
-fn cases(world: &World) -> BTreeMap<(&str, u8), NodeId> {
-    let program = &world.job.program;
-    let phase = |node| u8::from(node > program.loss) + u8::from(node >= program.grad_norm);
-    (0..).zip(&program.nodes).map(|(id, node)| ((node.op.as_str(), phase(id)), id)).collect()
-}
-
-fn wrong_value(world: &World, node: NodeId) -> Fault {
-    let element = world.job.program.nodes[node as usize].len() * 2 / 3;
-    Fault::Value { step: STEP, node, element, ulps: 1 << 20 }
 }
 
 async fn check(court: &mut Court, world: &World, liar: &dyn Story, at: usize, how: &str) -> JudgeKind {
@@ -200,7 +215,7 @@ async fn the_honest_side_wins_at_every_leaf() {
     let [world, _] = worlds();
     let mut court = Court::open().await;
     let mut kinds = BTreeSet::new();
-    let value = |op: &'static str, phase| world.segment(&[wrong_value(&world, cases(&world)[&(op, phase)])]);
+    let value = |op: &'static str, phase| world.segment(&[world.wrong_value(world.cases()[&(op, phase)])]);
     for (at, (op, phase)) in [
         ("state", 0),
         ("table", 0),
@@ -238,8 +253,8 @@ async fn the_honest_side_wins_in_every_operator() {
     let mut court = Court::open().await;
     let mut count = 0;
     for world in worlds() {
-        for (at, ((op, _), node)) in cases(&world).into_iter().enumerate() {
-            let liar = world.segment(&[wrong_value(&world, node)]);
+        for (at, ((op, _), node)) in world.cases().into_iter().enumerate() {
+            let liar = world.segment(&[world.wrong_value(node)]);
             let kind = check(&mut court, &world, &liar, at % 2, &format!("{} {op}", world.name)).await;
             let is_given =
                 matches!(world.job.program.nodes[node as usize].kind, Kind::State(_) | Kind::Table(_));
@@ -248,6 +263,35 @@ async fn the_honest_side_wins_in_every_operator() {
         }
     }
     assert!(count >= 68, "{count}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_through_a_contract_is_followed_to_the_end() {
+    use alloy::providers::Provider;
+    let [world, _] = worlds();
+    let mut court = Court::open().await;
+    let liar = world.segment(&[world.wrong_value(world.cases()[&("norm_sum", 0)])]);
+    court.relayed = [true, false];
+    check(&mut court, &world, &liar, 0, "the honest side through a contract").await;
+    check(&mut court, &world, &liar, 1, "the liar through a contract").await;
+    // One of them closes the question, and the other is not left waiting for that.
+    let (a, b) = (world.segment(&[]), world.segment(&[]));
+    for relayed in [[true, false], [false, true]] {
+        court.relayed = relayed;
+        let settled = court.settle(&world, [&a, &b]).await;
+        assert_eq!((settled.winner, settled.judged), (Some(0), None));
+    }
+    let paid = court.devnet.client.provider().get_balance(court.relay.address()).await.expect("a balance");
+    assert_eq!(paid.to::<u64>(), 1_000 + 500 + 2 * 1_000, "three bonds of its own, and half of the liar's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_without_a_bond_is_followed_to_the_end() {
+    let [world, _] = worlds();
+    let mut court = Court::open().await;
+    court.bond = Amount(0);
+    let (a, b) = (world.segment(&[]), world.segment(&[]));
+    assert_eq!(court.settle(&world, [&a, &b]).await.winner, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

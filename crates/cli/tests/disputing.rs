@@ -95,18 +95,19 @@ fn a_wrong_value_in_every_operator_loses() {
 }
 
 #[test]
-fn skipped_steps_wrong_rows_and_rates_lose() {
+fn skipped_steps_wrong_rows_and_rates_lose_on_either_side() {
     let world = honest();
     for (fault, step, leaf) in [("skip:2", 2, "Sink"), ("row:1", 1, "Map"), ("rate:4:0.5", 4, "Map")] {
         let out = lie(&world, fault);
-        let found = dispute(&world, &["honest", &out]);
-        assert_eq!(
-            (&found["winner"], &found["step"], &found["leaf"]),
-            (&json!("a"), &json!(step), &json!(leaf)),
-            "{found}"
-        );
-        let place = &found["segment"];
-        assert_eq!(place, step / 2, "{found}");
+        for (sides, winner) in [(["honest", &out], "a"), ([&out, "honest"], "b")] {
+            let found = dispute(&world, &sides);
+            assert_eq!(
+                (&found["winner"], &found["step"], &found["leaf"]),
+                (&json!(winner), &json!(step), &json!(leaf)),
+                "{found}"
+            );
+            assert_eq!(found["segment"], step / 2, "{found}");
+        }
     }
 }
 

@@ -1,6 +1,10 @@
-//! Tiny training programs with initial states and tables, for tests: a GPT and a Llama with all that a step has.
+//! Tiny training programs with initial states and tables, for tests: a GPT and a Llama with all that a step has, and every operator alone.
 //!
 //! Everything comes from [`Dims::seed`]; the same dimensions give the same words on every machine.
+
+mod operators;
+
+pub use operators::{Apply, Case, Given, Inputs, case, operator};
 
 use crate::batch::{Batch, batch};
 use crate::builder::Builder;

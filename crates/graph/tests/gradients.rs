@@ -3,61 +3,14 @@
 mod float64;
 
 use float64::Float64;
-use samebit_graph::fixtures::{self, Dims};
+use samebit_graph::fixtures::{self, Apply, Dims, Given, Inputs, case};
 use samebit_graph::interpret::run_step;
-use samebit_graph::operators::{
-    Attention, Bias, CrossEntropy, Dropout, LayerNorm, Linear, Lookup, OPERATORS, Operator, RmsNorm, Rotary,
-    Scale, elementwise,
-};
-use samebit_graph::{Builder, DType, NodeId, Program};
+use samebit_graph::operators::{OPERATORS, Scale, elementwise};
+use samebit_graph::{Builder, DType, Program};
 use samebit_num::philox::Stream;
 
 /// The greatest difference, relative to the greatest gradient of the tensor.
 const TOLERANCE: f64 = 1e-6;
-
-/// An input of a case.
-enum Given {
-    /// Floats with respect to which the gradient is checked.
-    Free(&'static [u64]),
-    /// Floats that have no gradient.
-    Table(&'static [u64]),
-    /// Integers.
-    Integers(&'static [u32]),
-}
-
-use Given::{Free, Integers, Table};
-
-type Apply = Box<dyn Fn(&mut Builder, &[NodeId]) -> NodeId>;
-
-fn of(operator: impl Operator + Copy + 'static) -> Apply {
-    Box::new(move |builder, inputs| builder.apply(operator, inputs))
-}
-
-/// A case of the operator with this name.
-fn case(name: &str) -> (Vec<Given>, Apply) {
-    let attention = Attention { time: 4, heads: 4, key_heads: 2, head_size: 3, scale: 0.7 };
-    match name {
-        "linear" => (vec![Free(&[5, 7]), Free(&[3, 7])], of(Linear)),
-        "bias" => (vec![Free(&[5, 3]), Free(&[3])], of(Bias)),
-        "lookup" => (vec![Free(&[6, 3]), Integers(&[4, 1, 4, 0, 5])], of(Lookup)),
-        "layer_norm" => (vec![Free(&[4, 11]), Free(&[11]), Free(&[11])], of(LayerNorm { epsilon: 1e-2 })),
-        "rms_norm" => (vec![Free(&[4, 11]), Free(&[11])], of(RmsNorm { epsilon: 1e-2 })),
-        "rotary" => (vec![Free(&[6, 2, 4]), Table(&[3, 2]), Table(&[3, 2])], of(Rotary { head_size: 4 })),
-        "attention" => (vec![Free(&[8, 12]), Free(&[8, 6]), Free(&[8, 6])], of(attention)),
-        "cross_entropy" => (vec![Free(&[5, 7]), Integers(&[6, 0, 3, 3, 1])], of(CrossEntropy)),
-        "dropout" => (vec![Free(&[9, 4])], of(Dropout { probability: 0.4, seed: 3, stream: 5 })),
-        "scale" => (vec![Free(&[5, 3])], of(Scale { factor: -1.5 })),
-        "add" => (vec![Free(&[5, 3]), Free(&[5, 3])], of(elementwise::ADD)),
-        "sub" => (vec![Free(&[5, 3]), Free(&[5, 3])], of(elementwise::SUB)),
-        "mul" => (vec![Free(&[5, 3]), Free(&[5, 3])], of(elementwise::MUL)),
-        "relu" => (vec![Free(&[5, 3])], of(elementwise::RELU)),
-        "silu" => (vec![Free(&[5, 3])], of(elementwise::SILU)),
-        "swiglu" => (vec![Free(&[5, 3]), Free(&[5, 3])], of(elementwise::SWIGLU)),
-        "gelu_tanh" => (vec![Free(&[5, 3])], of(elementwise::GELU_TANH)),
-        "gelu_erf" => (vec![Free(&[5, 3])], of(elementwise::GELU_ERF)),
-        _ => panic!("the operator {name} has no case: add one here"),
-    }
-}
 
 /// Random numbers, none of them near 0, where ReLU bends.
 fn random(stream: u32, count: u64) -> Vec<f64> {
@@ -75,26 +28,18 @@ struct Check {
 }
 
 impl Check {
-    fn new(inputs: Vec<Given>, apply: &Apply) -> Self {
+    fn new(given: &[Given], apply: &Apply) -> Self {
         let mut builder = Builder::new();
-        let (mut states, mut tables, mut free, mut nodes) = (vec![], vec![], vec![], vec![]);
-        for (stream, input) in (0u32..).zip(inputs) {
-            let name = format!("input {stream}");
-            nodes.push(match input {
-                Free(shape) => {
-                    states.push(random(stream, shape.iter().product()));
-                    free.push(builder.state(&name, shape));
-                    free[free.len() - 1]
-                }
-                Table(shape) => {
-                    tables.push(random(stream, shape.iter().product()));
-                    builder.table(&name, DType::F32, shape)
-                }
-                Integers(values) => {
+        let Inputs { nodes, free } = Inputs::declare(&mut builder, given);
+        let (mut states, mut tables) = (vec![], vec![]);
+        for (stream, given) in (0u32..).zip(given) {
+            match given {
+                Given::Free(shape) => states.push(random(stream, shape.iter().product())),
+                Given::Table(shape) => tables.push(random(stream, shape.iter().product())),
+                Given::Integers(values) => {
                     tables.push(values.iter().map(|value| f64::from(*value)).collect());
-                    builder.table(&name, DType::U32, &[values.len() as u64])
                 }
-            });
+            }
         }
         let output = apply(&mut builder, &nodes);
         let shape = builder.shape(output).to_vec();
@@ -136,7 +81,7 @@ fn greatest(values: &[f64]) -> f64 {
 fn every_rule_agrees_with_differences() {
     for row in OPERATORS {
         let (inputs, apply) = case(row.name);
-        let check = Check::new(inputs, &apply);
+        let check = Check::new(&inputs, &apply);
         let outputs = check.run(&check.states);
         for (tensor, sink) in check.program.sinks.iter().enumerate() {
             let rule = &outputs[*sink as usize];

@@ -200,6 +200,14 @@ impl<C: Claims> Story for Segment<C> {
     ) -> Result<Evidence, SequenceError> {
         self.evidence_of(question, position, side, kind)
     }
+
+    fn malformed(&self, output: Output) -> Result<Option<Vec<u8>>, SequenceError> {
+        let Output { node, .. } = output;
+        self.node(Output { inside: None, ..output })?;
+        // The node is the job's: whose side shows it makes no difference.
+        let maker = self.maker(Side::A);
+        Ok(maker.breaks(node).map(|_| maker.malformed(node)))
+    }
 }
 
 impl<C: Claims> Segment<C> {

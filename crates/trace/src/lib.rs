@@ -39,7 +39,7 @@ pub use error::TraceError;
 pub use fault::{Fault, ParseFaultError};
 pub use folder::{Folder, Keep};
 pub use interior::interior_evidence;
-pub use job::{Job, state_root_of, table};
+pub use job::{Job, entries, state_root_of, table};
 pub use metrics::Metrics;
 pub use receipt::{Cost, Ending, Receipt, RunRecord, SegmentRecord};
 pub use replay::{Replay, RunSequence};

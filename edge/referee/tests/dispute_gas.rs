@@ -1,9 +1,10 @@
-//! A whole dispute at full size, played by the honest strategy against the real contracts: 1,024 steps of 8,192 nodes, tensors of 2^28 elements,
-//! a product over 4,096 terms. Off the path all digests are made up, without a zero byte; the path goes left wherever it can, where a choice
-//! has the most siblings. Held to the limit and to the snapshot in contracts/snapshots/dispute.json.
+//! Whole disputes at full size, played by the honest strategy against the real contracts, one for every kind of leaf that reads large tensors, a
+//! state or a trace. Held to the limits and to the snapshot in contracts/snapshots/dispute.json.
 //!
 //! `SAMEBIT_WRITE_SNAPSHOTS=1 cargo test -p samebit-referee --test dispute_gas` writes the snapshot.
 mod common;
+#[path = "common/full_size.rs"]
+mod full_size;
 #[path = "common/programs.rs"]
 mod programs;
 #[path = "common/sparse.rs"]
@@ -13,322 +14,220 @@ mod sparse;
 mod world;
 
 use common::Random;
-use programs::product_node;
-use samebit_commit::tensor::page_digest;
-use samebit_commit::{
-    BatchOpening, Canonical, DType, Digest, Encoder, Kind, Opening, Sequence, SequenceError,
-};
-use samebit_dispute::limits::LANES;
+use full_size::{Dispute as Scene, ELEMENTS, TERMS, about, sink, source, within};
+use programs::{copy, elementwise_node, float_node, fold_of, product_node};
 use samebit_dispute::{
-    Amount, Answer, Case, ClaimId, Dispute, Event, Evidence, Header, JudgeKind, Kept, Message, Move, Output,
-    Owner, Position, Question, Referee, RefereeError, Seconds, Side, Story, Structure, Truth, answer, number,
+    Answer, ClaimId, Dispute, Event, JudgeKind, Message, Move, Owner, Position, Question, Seconds, Story,
+    answer,
 };
-use samebit_graph::node::Node;
-use samebit_num::{Binary32, Soft, fold};
+use samebit_graph::Builder;
+use samebit_graph::index::{Atom, Index, coord, fold};
+use samebit_graph::node::{FoldKind, Input, Kind, Node};
+use samebit_graph::operators::Attention;
+use samebit_num::functions;
 use samebit_referee::{Court, Referee as Contracts};
-use samebit_trace::witness::{NodeOpening, TensorOpening, Tensors};
-use sparse::{Sparse, made_up};
 use std::collections::BTreeMap;
-
-const STEPS: u64 = 1 << 10;
-const NODES: u64 = 1 << 13;
-const STATES: u64 = 1 << 8;
-const ELEMENTS: u64 = 1 << 28;
-const TERMS: u64 = 1 << 12;
-const COLUMNS: u64 = 1 << 12;
-/// The disputed place: left at almost every level of every tree.
-const STEP: u64 = 1 << 9;
-const NODE: u32 = 1 << 12;
-const FACTORS: [u32; 2] = [1, 2731];
-const ELEMENT: u64 = (1 << 27) + 255;
-const BLOCK: u64 = 8;
 
 const LIMIT: u64 = 3_000_000;
 const MOVES_A_SIDE: usize = 8;
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/snapshots/dispute.json");
 
-/// The words of a page of one of the factors: no byte is zero.
-fn factor_page(factor: usize, page: u64) -> Vec<u32> {
-    let mut random = Random((factor as u64) << 40 ^ page);
-    (0..256).map(|_| random.value() | 0x0001_0101).collect()
-}
-
-/// The page of a factor that a block of the disputed element reads.
-fn page_of(factor: usize, block: u64) -> u64 {
-    let row = [ELEMENT / COLUMNS, ELEMENT % COLUMNS][factor];
-    (row * TERMS + block * 256) / 256
-}
-
-/// The totals of the disputed element; with a lie, the one after `BLOCK` is false and what follows is computed from it.
-fn totals(lies: bool) -> Vec<u32> {
-    let soft = &mut Soft;
-    let mut total = Binary32(0);
-    let mut next = |block: u64| {
-        let [a, b] = [0, 1].map(|factor| factor_page(factor, page_of(factor, block)));
-        let factors = a.into_iter().zip(b).map(|(a, b)| Some((Binary32(a), Binary32(b))));
-        let result = fold::product_block(soft, factors);
-        total = fold::Kind::Product.join(soft, total, result);
-        if lies && block == BLOCK {
-            total.0 ^= 0x0040_0000;
-        }
-        total.0
-    };
-    (0..TERMS / 256).map(&mut next).collect()
-}
-
-/// One side: the truth, or the lie.
-struct Tale {
-    steps: Sparse,
-    trace: Sparse,
-    factors: [Sparse; 2],
-    page: Vec<u32>,
-    totals: Vec<u32>,
-    node: Node,
-    nodes: Sparse,
-}
-
-impl Tale {
-    fn new(lies: bool) -> Tale {
-        let totals = totals(lies);
-        let mut page = factor_page(2, ELEMENT / 256);
-        page[(ELEMENT % 256) as usize] = totals[totals.len() - 1];
-        let output = Sparse::tensor(ELEMENTS, 10).with_leaf(ELEMENT / 256, page_digest(&page));
-        let factor = |factor: usize| {
-            let read = page_of(factor, BLOCK);
-            let elements = [ELEMENTS, COLUMNS * TERMS][factor];
-            let digest = page_digest(&factor_page(factor, read));
-            Sparse::tensor(elements, 11 + factor as u64).with_leaf(read, digest)
-        };
-        let factors = [factor(0), factor(1)];
-        let mut trace = Sparse::list(Kind::Trace, NODES, 13).with(NODE.into(), output);
-        for (node, factor) in FACTORS.iter().zip(&factors) {
-            trace = trace.with(u64::from(*node), factor.clone());
-        }
-        let state = Sparse::list(Kind::State, STATES, 14 + u64::from(lies));
-        let step = Sparse::step(trace.clone(), state);
-        let node = product_node(ELEMENTS / COLUMNS, COLUMNS, TERMS, FACTORS[0], FACTORS[1]);
-        let nodes = Sparse::list(Kind::List, NODES, 16).with_leaf(NODE.into(), node.digest());
-        let steps = Sparse::list(Kind::Steps, STEPS, 17).with(STEP, step);
-        Tale { steps, trace, factors, page, totals, node, nodes }
-    }
-
-    fn node_opening(&self) -> NodeOpening {
-        let siblings = self.nodes.siblings(&[NODE.into()]);
-        NodeOpening { bytes: self.node.to_bytes(), opening: Opening { siblings } }
-    }
-
-    fn tensors(&self) -> Tensors {
-        let opening = |factor: usize| {
-            let page = page_of(factor, BLOCK);
-            TensorOpening {
-                node: FACTORS[factor],
-                dtype: DType::F32,
-                count: [ELEMENTS, COLUMNS * TERMS][factor],
-                pages: vec![page],
-                words: factor_page(factor, page),
-                opening: BatchOpening { siblings: self.factors[factor].siblings(&[page]) },
-            }
-        };
-        let siblings = self.trace.siblings(&FACTORS.map(u64::from));
-        Tensors { tensors: vec![opening(0), opening(1)], siblings }
-    }
-}
-
-impl Story for Tale {
-    fn end(&self) -> Result<Digest, SequenceError> {
-        Ok(made_up(&[18, self.totals[15].into()]))
-    }
-    fn steps(&self) -> &dyn Sequence {
-        &self.steps
-    }
-    fn shape(&self, _: Output) -> Result<(u8, u64), SequenceError> {
-        Ok((DType::F32 as u8, ELEMENTS))
-    }
-    fn page(&self, _: Output, _: u64) -> Result<Vec<u32>, SequenceError> {
-        Ok(self.page.clone())
-    }
-    fn structure(&self, _: Output) -> Result<(Structure, Vec<u8>), SequenceError> {
-        Ok((Structure::Product { blocks: TERMS / 256 }, self.node_opening().to_bytes()))
-    }
-    fn totals(&self, _: Output, _: u64) -> Result<Vec<u32>, SequenceError> {
-        Ok(self.totals.clone())
-    }
-    fn lanes(&self, _: Output, _: u64, _: u64) -> Result<[u32; LANES], SequenceError> {
-        Err(SequenceError::Unavailable { what: "lanes of a product".to_owned() })
-    }
-    fn row(&self, _: u64, _: u32, _: u64) -> Result<Box<dyn Sequence + '_>, SequenceError> {
-        Err(SequenceError::Unavailable { what: "a row of a product".to_owned() })
-    }
-    fn evidence(
-        &self,
-        _: &Question,
-        _: &Position,
-        side: Side,
-        _: JudgeKind,
-    ) -> Result<Evidence, SequenceError> {
-        let mut encoder = Encoder::new();
-        encoder.u8(side as u8);
-        self.node_opening().encode(&mut encoder);
-        self.tensors().encode(&mut encoder);
-        Tensors::default().encode(&mut encoder);
-        Ok(Evidence { witness: encoder.into_bytes(), kept: Vec::new() })
-    }
-}
-
-/// Stands for the referee in the Rust twin, which is asked along: the truth is known here.
-struct Known;
-
-impl Referee for Known {
-    fn structure(&self, _: Case<'_>, _: &[u8]) -> Result<Structure, RefereeError> {
-        Ok(Structure::Product { blocks: TERMS / 256 })
-    }
-    fn truth(&self, _: Case<'_>, _: JudgeKind, _: &[u8], _: &[Kept]) -> Result<Truth, RefereeError> {
-        Ok(Truth::Value(number(totals(false)[BLOCK as usize].into())))
-    }
-}
-
-fn asked(tale: &Tale) -> (Question, Header) {
-    let header = Header {
-        version: 1,
-        table_declarations: made_up(&[20]),
-        grad_norm: 8191,
-        initial: made_up(&[21]),
-        steps: STEPS,
-        segment_steps: STEPS,
-        profile: "f32".to_owned(),
-        nodes_top: tale.nodes.top(),
-        states_top: made_up(&[22]),
-        sinks_top: made_up(&[23]),
-        tables_top: made_up(&[24]),
-    };
-    let list = samebit_commit::merkle::list_root;
-    let mut question = Question {
-        job: Digest::ZERO,
-        nodes: tale.nodes.name(),
-        states: list(STATES, header.states_top),
-        sinks: list(STATES, header.sinks_top),
-        tables: list(4, header.tables_top),
-        start: header.initial,
-        node_count: NODES,
-        state_count: STATES,
-        table_count: 4,
-        loss: 8190,
-        first_step: 0,
-        step_count: STEPS,
-        bond: Amount(1_000_000_000_000_000_001),
-        entry_seconds: Seconds(86_400),
-        clock_seconds: Seconds(86_400),
-        extension_seconds: Seconds(600),
-    };
-    question.job = header.job(&question);
-    (question, header)
-}
-
 const FUND: Owner = Owner([0xfd; 20]);
 const OWNERS: [Owner; 2] = [Owner([0xa1; 20]), Owner([0xb1; 20])];
 
 /// Both twins, and what each message cost.
-struct Match {
-    question: Question,
+struct Match<'a> {
+    scene: &'a Scene,
     court: Court,
     twin: Dispute,
     now: Seconds,
     gas: Vec<(String, u64)>,
 }
 
-impl Match {
-    fn new(question: Question) -> Match {
+impl Match<'_> {
+    fn new(scene: &Scene) -> Match<'_> {
         let mut court = Court::over(Contracts::deploy, FUND).expect("the contracts deploy");
         OWNERS.iter().for_each(|owner| court.fund(*owner, 1 << 100));
         court.fund(FUND, 1 << 100);
-        Match { question, court, twin: Dispute::new(FUND), now: Seconds(1_800_000_000), gas: Vec::new() }
+        Match { scene, court, twin: Dispute::new(FUND), now: Seconds(1_800_000_000), gas: Vec::new() }
+    }
+
+    fn question(&self) -> &Question {
+        &self.scene.question
     }
 
     fn send(&mut self, name: &str, sender: Owner, message: &Message) -> Vec<Event> {
         self.now = self.now.plus(Seconds(12));
-        let events = self.twin.apply(&Known, self.now, sender, message);
+        let events = self.twin.apply(&self.scene.known, self.now, sender, message);
         let events = events.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
-        let answer = self.court.send(self.now, sender, message, &self.question);
+        let answer = self.court.send(self.now, sender, message, &self.scene.question);
         let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
         self.gas.push((name.to_owned(), answer.gas));
         events
     }
+
+    /// Opens, claims and pairs; the first position.
+    fn begin(&mut self) -> Position {
+        let (question, header) = (self.question().clone(), self.scene.header.clone());
+        let id = question.id();
+        let bond = question.bond;
+        self.send("open", FUND, &Message::OpenQuestion { question, header });
+        let opened = self.scene.tales.each_ref().map(|tale| tale.opened().expect("a claim"));
+        for side in 0..2 {
+            let claim = Message::Claim { question: id, opened: opened[side], value: bond };
+            self.send(["claim a", "claim b"][side], OWNERS[side], &claim);
+        }
+        let claims = [ClaimId(0), ClaimId(1)];
+        let events = self.send("pair", FUND, &Message::Pair { question: id, claims, opened });
+        let [Event::Paired { position }] = events.as_slice() else { panic!("{events:?}") };
+        position.clone()
+    }
+
+    /// Plays until the honest side has the referee asked; the last position, the moves of each side, and what is judged.
+    fn play(&mut self, mut position: Position) -> ([usize; 2], JudgeKind) {
+        let mut last: Option<Move> = None;
+        let mut moves = [0; 2];
+        loop {
+            let honest = position.turn.index() == 0;
+            let asked = |side: samebit_dispute::Side| {
+                let story = &self.scene.tales[side.index()];
+                answer(story, self.question(), &position, side, last.as_ref()).expect("a story that answers")
+            };
+            if let Some(Answer::Judge { kind, evidence }) = asked(samebit_dispute::Side::A) {
+                let slots: Vec<u8> = evidence.kept.iter().map(|(slot, _)| *slot).collect();
+                for (slot, witness) in evidence.kept {
+                    let keep = Message::Keep { position: position.clone(), kind, slot, witness };
+                    self.send(&format!("keep {slot}"), FUND, &keep);
+                }
+                let witness = evidence.witness;
+                self.send(
+                    &format!("truth of {kind}"),
+                    FUND,
+                    &Message::Judge { position, kind, witness, slots },
+                );
+                return (moves, kind);
+            }
+            let Some(Answer::Play(play)) = asked(position.turn) else {
+                panic!("stuck at {}", position.stage)
+            };
+            moves[position.turn.index()] += 1;
+            let name = format!("move {:02} from {}", position.moves + 1, position.stage);
+            let message = Message::Move { position, play };
+            let events = self.send(&name, OWNERS[usize::from(!honest)], &message);
+            let [Event::Moved { play, position: to }] = events.as_slice() else { panic!("{events:?}") };
+            last = Some(play.clone());
+            position = to.clone();
+        }
+    }
+
+    fn end(&mut self) {
+        let (id, bond) = (self.question().id(), self.question().bond.0);
+        self.now = self.now.plus(Seconds(86_400));
+        self.send("resolve", FUND, &Message::Resolve { question: id, claim: ClaimId(0) });
+        self.send("release", FUND, &Message::Release { question: id, claim: ClaimId(0) });
+        self.send("withdraw", OWNERS[0], &Message::Withdraw);
+        assert_eq!(self.court.holds(), bond - bond / 2, "the liar's other half is the fund's");
+    }
 }
 
-/// Plays until a side can be judged; the last position.
-fn play(game: &mut Match, tales: &[Tale; 2], mut position: Position) -> (Position, [usize; 2]) {
-    let mut last: Option<Move> = None;
-    let mut moves = [0; 2];
-    loop {
-        let side = position.turn;
-        let story = &tales[side.index()];
-        let answered = answer(story, &game.question, &position, side, last.as_ref());
-        let Some(Answer::Play(play)) = answered.expect("a story that answers") else {
-            return (position, moves);
-        };
-        moves[side.index()] += 1;
-        let name = format!("move {:02} from {}", position.moves + 1, position.stage);
-        let message = Message::Move { position, play };
-        let events = game.send(&name, OWNERS[side.index()], &message);
-        let [Event::Moved { play, position: to }] = events.as_slice() else { panic!("{events:?}") };
-        last = Some(play.clone());
-        position = to.clone();
+/// What every message of a dispute costs, and all together.
+fn measure(name: &str, scene: &Scene, expected: JudgeKind) -> BTreeMap<String, u64> {
+    let mut game = Match::new(scene);
+    let first = game.begin();
+    let (moves, kind) = game.play(first);
+    assert_eq!(kind, expected, "{name}");
+    game.end();
+    let total: u64 = game.gas.iter().map(|(_, gas)| gas).sum();
+    for (message, gas) in &game.gas {
+        println!("{gas:>9}  {name}: {message}");
     }
+    println!("{total:>9}  {name}, in all; moves {moves:?}");
+    let is_row = name.contains("row");
+    assert!(is_row || total <= LIMIT, "{name}: {total} gas, the limit is {LIMIT}");
+    assert!(is_row || moves.iter().all(|&moves| moves <= MOVES_A_SIDE), "{name}: {moves:?} moves");
+    let mut found: BTreeMap<String, u64> = game.gas.into_iter().collect();
+    let below: u64 = found.iter().filter(|(message, _)| is_below(message)).map(|(_, gas)| gas).sum();
+    found.insert("total".to_owned(), total);
+    found.insert("moves".to_owned(), moves.iter().sum::<usize>() as u64);
+    if is_row {
+        found.insert("descent from the element".to_owned(), below);
+    }
+    found
+}
+
+/// Whether a message comes after the composite's element, the 14th move.
+fn is_below(message: &str) -> bool {
+    let number = message.strip_prefix("move ").and_then(|rest| rest.get(..2));
+    number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number >= 14)
+}
+
+fn sum_node() -> Node {
+    let row = coord(0).modulo(ELEMENTS / TERMS).times(TERMS) + fold();
+    let inputs = vec![Input::Outer(1, row)];
+    float_node("sum", &[ELEMENTS], fold_of(FoldKind::Sum, TERMS, None, inputs, copy()))
+}
+
+/// p, m and v, large, and four numbers of a schedule.
+fn update_node() -> Node {
+    let code = samebit_graph::scalar::floats(|arith, [p, m, v, rate, first, second, kept]| {
+        use samebit_num::Arith;
+        let epsilon = arith.constant(1e-8f32.to_bits());
+        let (mean, square) = (arith.mul(m, first), arith.mul(v, second));
+        let root = arith.sqrt(square);
+        let divisor = arith.add(root, epsilon);
+        let direction = arith.div(mean, divisor);
+        let negative = arith.neg(rate);
+        let kept = arith.mul(p, kept);
+        arith.fma(negative, direction, kept)
+    });
+    let mut node = elementwise_node(code, &[ELEMENTS >> 12, 1 << 12], &[1, 1365, 2731]);
+    let Kind::Map { inputs, .. } = &mut node.kind else { panic!("a map") };
+    let column = |column: u64| Input::Outer(0, Index::from(Atom::Step).times(4) + column);
+    inputs.extend((0..4).map(column));
+    node
+}
+
+/// Attention over 4,096 positions, 16 heads of 64: 2^28 elements; the element of the last position of a sequence.
+fn attention() -> (Node, u64) {
+    let mut builder = Builder::new();
+    let (rows, heads, size) = (1 << 18, 16, 64);
+    let inputs = ["q", "k", "v"].map(|name| builder.state(name, &[rows, heads * size]));
+    let operator = Attention { time: TERMS, heads, key_heads: heads, head_size: size, scale: 0.125 };
+    let node = builder.apply(operator, &inputs);
+    (builder.node(node).clone(), ((1 << 17) + TERMS - 1) * heads * size + size - 1)
 }
 
 #[test]
-fn a_whole_dispute_stays_under_its_limit() {
-    let tales = [Tale::new(false), Tale::new(true)];
-    let (question, header) = asked(&tales[0]);
-    let id = question.id();
-    let mut game = Match::new(question.clone());
-    game.send("open", FUND, &Message::OpenQuestion { question: question.clone(), header });
-    let opened = [0, 1].map(|side| tales[side].opened().expect("a claim"));
-    for side in 0..2 {
-        let claim = Message::Claim { question: id, opened: opened[side], value: question.bond };
-        game.send(["claim a", "claim b"][side], OWNERS[side], &claim);
-    }
-    let claims = [ClaimId(0), ClaimId(1)];
-    let events = game.send("pair", FUND, &Message::Pair { question: id, claims, opened });
-    let [Event::Paired { position }] = events.as_slice() else { panic!("{events:?}") };
-    let (position, moves) = play(&mut game, &tales, position.clone());
-    assert_eq!(
-        (position.step, position.node, position.element, position.block),
-        (STEP, NODE, ELEMENT, BLOCK)
-    );
-
-    let evidence = tales[0].evidence(&question, &position, Side::A, JudgeKind::Block).expect("evidence");
-    let (kind, witness) = (JudgeKind::Block, evidence.witness);
-    game.send(
-        "truth of a product's block",
-        FUND,
-        &Message::Judge { position, kind, witness, slots: Vec::new() },
-    );
-    game.now = game.now.plus(Seconds(86_400));
-    game.send("resolve", FUND, &Message::Resolve { question: id, claim: claims[0] });
-    game.send("release", FUND, &Message::Release { question: id, claim: claims[0] });
-    game.send("withdraw", OWNERS[0], &Message::Withdraw);
-    let bond = question.bond.0;
-    assert_eq!(game.court.holds(), bond - bond / 2, "the liar's other half is the fund's");
-
-    let total: u64 = game.gas.iter().map(|(_, gas)| gas).sum();
-    for (name, gas) in &game.gas {
-        println!("{gas:>9}  {name}");
-    }
-    println!("{total:>9}  in all; moves {moves:?}");
-    assert!(total <= LIMIT, "{total} gas, the limit is {LIMIT}");
-    assert!(moves.iter().all(|&moves| moves <= MOVES_A_SIDE), "{moves:?} moves");
-    let mut found: BTreeMap<String, u64> = game.gas.into_iter().collect();
-    found.insert("total".to_owned(), total);
-    check_snapshot(&found);
+fn whole_disputes_stay_under_their_limits() {
+    let function =
+        functions::ALL.iter().find(|function| function.name == "gelu_erf_grad").expect("a function");
+    let dearest = elementwise_node(function.code(), &[ELEMENTS >> 12, 1 << 12], &[1]);
+    let product = product_node(ELEMENTS / TERMS, TERMS, TERMS, 1, 2731);
+    let (composite, element) = attention();
+    let Kind::Composite { body, .. } = &composite.kind else { panic!("a composite") };
+    let is_long = |node: &Node| matches!(&node.kind, Kind::Fold(fold) if fold.kind == FoldKind::Product && fold.extent == TERMS);
+    let inner = body.iter().position(is_long).expect("the product with the values");
+    let last = body[inner].len() - 1;
+    let scenes = [
+        ("product", about(product), JudgeKind::Block),
+        ("sum", about(sum_node()), JudgeKind::Lane),
+        ("map of one tensor", about(dearest), JudgeKind::Map),
+        ("map of four tensors", about(update_node()), JudgeKind::Map),
+        ("source", source(), JudgeKind::Source),
+        ("sink", sink(), JudgeKind::Sink),
+        ("row of attention", within(composite, element, (inner, last)), JudgeKind::Block),
+    ];
+    let found: BTreeMap<&str, BTreeMap<String, u64>> =
+        scenes.iter().map(|(name, scene, kind)| (*name, measure(name, scene, *kind))).collect();
+    check_snapshot(&serde_json::json!(found));
 }
 
-fn check_snapshot(found: &BTreeMap<String, u64>) {
+fn check_snapshot(found: &serde_json::Value) {
     if std::env::var_os("SAMEBIT_WRITE_SNAPSHOTS").is_some() {
         let text = serde_json::to_string_pretty(found).expect("numbers");
         std::fs::write(SNAPSHOT, text + "\n").expect("the snapshot is written");
     }
     let text = std::fs::read_to_string(SNAPSHOT).expect("the snapshot");
-    let expected: BTreeMap<String, u64> = serde_json::from_str(&text).expect("JSON");
+    let expected: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(*found, expected, "hint: SAMEBIT_WRITE_SNAPSHOTS=1 writes contracts/snapshots/dispute.json");
 }

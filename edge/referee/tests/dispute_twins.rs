@@ -1,7 +1,7 @@
 //! The game in Rust and the game in Solidity: on random walks of legal and illegal messages both accept the same, refuse the same for the
 //! same reason, stand at the same positions and owe the same money. Every refusal is a custom error: no message makes the contract panic.
 //!
-//! `SAMEBIT_WALK_MESSAGES=100000 cargo test -p samebit-referee --test dispute_twins` walks as far as one likes.
+//! `SAMEBIT_WALK_MESSAGES=1000000 cargo test -p samebit-referee --test dispute_twins` walks as far as one likes.
 #[path = "common/bend.rs"]
 mod bend;
 mod common;
@@ -471,7 +471,7 @@ fn peer(number: u8, tale: Tale) -> Peer {
 /// How many messages to walk.
 fn messages() -> u64 {
     let given = std::env::var("SAMEBIT_WALK_MESSAGES").ok();
-    given.map_or(6_000, |count| count.parse().expect("SAMEBIT_WALK_MESSAGES is a number"))
+    given.map_or(100_000, |count| count.parse().expect("SAMEBIT_WALK_MESSAGES is a number"))
 }
 
 #[test]

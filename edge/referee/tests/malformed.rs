@@ -93,7 +93,7 @@ fn ask_all(referee: &mut Referee, place: &Place, node: &NodeOpening) {
         (0..16).for_each(|_| encoder.u32(0x3f80_0000));
     });
     let lanes_place = Place { lanes: Place::lanes_hash(&[0x3f80_0000; 16]), ..place.clone() };
-    let mut check = |what: &str, error: Option<EvmError>| match error {
+    let check = |what: &str, error: Option<EvmError>| match error {
         None => {}
         Some(EvmError::Reverted(data)) => {
             assert!(data.len() >= 4 && data[..4] != [0x4e, 0x48, 0x7b, 0x71], "{what}: {data}");

@@ -1,11 +1,13 @@
 //! Witnesses made from the replay of a stored run, judged by `Step` and by its Rust twin: every operator of a training step, every node of every
 //! composite's body, every kind of leaf; and lies that both refute.
+mod common;
 
+use common::Random;
 use samebit_commit::{Digest, steps, tensor};
 use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
 use samebit_graph::node::{FoldKind, Kind, Node, NodeId};
-use samebit_referee::{Judgement, Referee};
+use samebit_referee::{EvmError, Judgement, Referee};
 use samebit_trace::witness::{
     Leaf, Maker, Piece, Place, Proof, Side, Structure, Truth, operand, structure, truth,
 };
@@ -35,6 +37,17 @@ impl Stored {
         let backend = Arc::new(samebit_ops::Cpu::detect());
         let runner = Runner::new(self.job.clone(), backend, &Settings::default(), faults).expect("a runner");
         Replay::new(&self.folder, 0..STEP + 1, runner)
+    }
+
+    /// The last node of every operator.
+    fn nodes(&self) -> BTreeMap<&str, (NodeId, &Node)> {
+        (0..).zip(&self.job.program.nodes).map(|(id, node)| (node.op.as_str(), (id, node))).collect()
+    }
+
+    /// Roots of the first state.
+    fn roots(&self) -> Vec<Digest> {
+        let states = self.job.program.states.iter().zip(&self.states);
+        states.map(|(state, words)| tensor::root_of(state.dtype, words)).collect()
     }
 
     /// The last computed node of every operator.
@@ -88,6 +101,25 @@ impl Both {
         let Truth::Value(value) = here else { panic!("{leaf:?}: {here:?}") };
         assert_eq!(there.value, Judgement::Value(value), "{leaf:?}");
         value
+    }
+
+    /// What both say from this witness, if anything: the contract must refuse by a custom error when the twin does.
+    fn truth(&mut self, place: &Place, leaf: Leaf, witness: &[u8]) -> Option<Truth> {
+        match (truth(place, leaf, witness, &[]), self.contract.truth(place, leaf, witness, &[])) {
+            (Ok(here), Ok(there)) => {
+                let said = match here {
+                    Truth::Value(value) => Judgement::Value(value),
+                    Truth::Malformed(rule) => Judgement::Malformed(rule as u8),
+                };
+                assert_eq!(there.value, said, "{leaf:?}");
+                Some(here)
+            }
+            (Err(_), Err(EvmError::Reverted(data))) => {
+                assert!(data.len() >= 4 && data[..4] != [0x4e, 0x48, 0x7b, 0x71], "{leaf:?}: {data}");
+                None
+            }
+            (here, there) => panic!("{leaf:?} at {place:?}: {here:?}, the contract {there:?}"),
+        }
     }
 
     /// The word of a piece, all operands opened, and again with operands kept.
@@ -201,23 +233,7 @@ fn what_needs_no_arithmetic_is_opened() {
     for stored in fixtures() {
         let program = stored.job.program.clone();
         let replay = stored.replay(Vec::new());
-        let roots: Vec<Digest> = program
-            .states
-            .iter()
-            .zip(&stored.states)
-            .map(|(state, words)| tensor::root_of(state.dtype, words))
-            .collect();
-        let start: Vec<samebit_commit::state::Entry> = program
-            .states
-            .iter()
-            .zip(&roots)
-            .map(|(state, root)| samebit_commit::state::Entry {
-                name: state.name.clone(),
-                dtype: state.dtype,
-                shape: state.shape.clone(),
-                root: *root,
-            })
-            .collect();
+        let start = samebit_trace::entries(&program, &stored.roots());
         let maker = Maker { side: Side::A, claims: &replay, start: &start, tables: &stored.job.spec.tables };
         for step in 0..=STEP {
             let base = place_of(&stored, &replay, step);
@@ -252,6 +268,91 @@ fn what_needs_no_arithmetic_is_opened() {
         assert_eq!(end, samebit_commit::state::root(&replay.roots().expect("roots").step(STEP).state));
     }
     println!("{} leaves, at most {} gas", both.asked, both.most);
+}
+
+/// A leaf with its witness.
+type Shown = (Place, Leaf, Vec<u8>);
+
+/// Leaves that need no arithmetic, and a fold of lanes: of each kind a few, at the first step and after it.
+fn shown(stored: &Stored) -> Vec<Shown> {
+    let program = stored.job.program.clone();
+    let replay = stored.replay(Vec::new());
+    let start = samebit_trace::entries(&program, &stored.roots());
+    let maker = Maker { side: Side::A, claims: &replay, start: &start, tables: &stored.job.spec.tables };
+    let mut shown = Vec::new();
+    for step in 0..=STEP {
+        let base = place_of(stored, &replay, step);
+        let at = |node: NodeId| Place { node, ..base.clone() };
+        shown.push((base.clone(), Leaf::Ended, maker.ended(step, STEP + 1).expect("roots")));
+        for state in [0, program.states.len() as u32 - 1] {
+            shown.push((at(state), Leaf::Sink, maker.sink(step, state).expect("roots")));
+        }
+        for (_, (id, node)) in stored.nodes() {
+            shown.push((at(id), Leaf::Shape, maker.node(id)));
+            shown.push((at(id), Leaf::Malformed, maker.malformed(id)));
+            if let Some(witness) = maker.source(step, id).expect("roots") {
+                shown.push((at(id), Leaf::Source, witness));
+                continue;
+            }
+            let element = replay.element(step, id, node.len() / 2).expect("an element");
+            if let Some(witness) = maker.row_end(&element) {
+                let place = element.place(Some(Inside { node: 0, element: 0 }), Piece::Map);
+                shown.push((place.expect("a row"), Leaf::RowEnd, witness));
+            }
+            if let Some(lanes) = element.lanes(None, 0) {
+                let place = element.place(None, Piece::Lane(0, 0)).expect("a fold");
+                shown.push((place, Leaf::LaneFold, element.lane_fold_witness(&lanes)));
+            }
+        }
+    }
+    let last = place_of(stored, &replay, STEP);
+    shown.push((last, Leaf::SegmentEnd, maker.segment_end().expect("roots")));
+    shown
+}
+
+/// Changed witnesses of each leaf.
+const CHANGED: usize = if cfg!(feature = "slow") { 3_000 } else { 100 };
+
+#[test]
+fn no_changed_witness_of_a_stored_run_is_accepted_as_another_answer() {
+    let (mut both, mut random) = (Both::new(), Random(41));
+    let mut seen: BTreeMap<Leaf, [u64; 2]> = BTreeMap::new();
+    for stored in fixtures() {
+        for (place, leaf, witness) in shown(&stored) {
+            let expected = both.truth(&place, leaf, &witness).expect("a good witness");
+            for _ in 0..CHANGED {
+                let changed = random.spoil(&witness);
+                let said = both.truth(&place, leaf, &changed);
+                assert!(said.is_none_or(|said| said == expected), "{leaf:?}: {said:?} from {changed:02x?}");
+                seen.entry(leaf).or_default()[usize::from(said.is_none())] += 1;
+                // Elsewhere the answer may be another, but it is one, or a refusal, and the same.
+                let place = elsewhere(&place, &mut random);
+                both.truth(&place, leaf, &witness);
+            }
+        }
+    }
+    println!("the same answer, and refusals: {seen:?}");
+    let kinds: Vec<Leaf> = seen.keys().copied().collect();
+    use Leaf::{Ended, LaneFold, Malformed, RowEnd, SegmentEnd, Shape, Sink, Source};
+    assert_eq!(kinds, [Ended, Sink, Source, Shape, LaneFold, RowEnd, SegmentEnd, Malformed]);
+}
+
+/// A place that differs in one number.
+fn elsewhere(place: &Place, random: &mut Random) -> Place {
+    let mut place = place.clone();
+    let number = [0, 1, random.below(300), random.word()][random.below(4) as usize];
+    match random.below(9) {
+        0 => place.step = number,
+        1 => place.node = number as u32,
+        2 => place.element = number,
+        3 => place.body_node = number as u32,
+        4 => place.body_element = number,
+        5 => place.block = number,
+        6 => place.lane = number as u8,
+        7 => place.total = number as u32,
+        _ => place.step_count = (number % (1 << 32)).max(1),
+    }
+    place
 }
 
 #[test]

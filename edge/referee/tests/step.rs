@@ -12,9 +12,12 @@ mod world;
 use common::Random;
 use programs::*;
 use referee::Referee;
-use samebit_graph::node::{FoldKind, Kind, Node};
-use samebit_trace::witness::Piece;
-use world::World;
+use samebit_commit::{Canonical, Decoder, Encoder};
+use samebit_graph::node::{DType, FoldKind, Kind, Node};
+use samebit_num::{Arith, Binary32, Soft, fold};
+use samebit_trace::witness::{NodeOpening, Piece, Place};
+use std::time::Instant;
+use world::{Leaf, Tensor, World};
 
 /// Random elements of the world's last node, every block of each; the most gas that one took.
 fn agree_everywhere(referee: &mut Referee, name: &str, world: &World, elements: u64) -> u64 {
@@ -89,6 +92,119 @@ fn every_node_of_a_row_of_attention() {
     }
 }
 
+/// Elements of every kind of node that are redone.
+const ELEMENTS: usize = if cfg!(feature = "slow") { 100_000 } else { 2_000 };
+
+/// The world with other floats: pages of ordinary values, of ordinary values and a few edges, of edges, and of values of every size.
+fn wild(mut world: World, random: &mut Random) -> World {
+    for tensor in world.outputs.values_mut() {
+        let Tensor::Real { dtype: DType::F32, words } = tensor else { continue };
+        for page in words.chunks_mut(256) {
+            let mode = random.below(4);
+            for word in page {
+                *word = match mode {
+                    1 if random.below(64) == 0 => random.edge(),
+                    2 if random.below(4) == 0 => random.edge(),
+                    3 => random.float(0..255),
+                    _ => random.value(),
+                };
+                *word = common::canonical(*word);
+            }
+        }
+    }
+    world
+}
+
+/// An element of the world's last node, one in eight at an end, and one piece of it.
+fn any_leaf(world: &World, random: &mut Random) -> Leaf {
+    let node = world.nodes.last().expect("a node");
+    let element = match random.below(16) {
+        0 => 0,
+        1 => node.len() - 1,
+        _ => random.below(node.len()),
+    };
+    world.leaf(element, any_piece(node, random))
+}
+
+fn any_piece(node: &Node, random: &mut Random) -> Piece {
+    let pieces = pieces(node, random);
+    pieces[random.below(pieces.len() as u64) as usize]
+}
+
+/// Total and lanes of any size, folded.
+fn fold_lanes(referee: &mut Referee, world: &World, random: &mut Random) {
+    let node = world.nodes.last().expect("a node");
+    let Kind::Fold(held) = &node.kind else { panic!("a fold") };
+    let block = random.below(held.extent.div_ceil(256));
+    let Leaf { place, witness, .. } = world.leaf(random.below(node.len()), Piece::Block(block));
+    let opened = NodeOpening::decode(&mut Decoder::new(&witness[1..])).expect("the node follows the side");
+    let mut word = || match random.below(3) {
+        0 => random.edge(),
+        1 => random.float(0..255),
+        _ => random.value(),
+    };
+    let (total, lanes) = (common::canonical(word()), std::array::from_fn(|_| common::canonical(word())));
+    let soft = &mut Soft;
+    let (kind, folded) = match held.kind {
+        FoldKind::Max => {
+            (fold::Kind::Maximum, fold::maximum_block(soft, lanes.map(|lane| Some(Binary32(lane)))))
+        }
+        _ => (fold::Kind::Sum, fold::fold_lanes(soft, lanes.map(Binary32))),
+    };
+    let before = if block == 0 { kind.start(soft) } else { Binary32(total) };
+    let expected = kind.join(soft, before, folded);
+    let expected = soft.bits(expected);
+    let mut encoder = Encoder::new();
+    opened.encode(&mut encoder);
+    lanes.iter().for_each(|lane| encoder.u32(*lane));
+    let place = Place { total, lanes: Place::lanes_hash(&lanes), ..place };
+    assert_eq!(referee.fold_lanes(&place, &encoder.into_bytes()), expected, "{place:?}: {lanes:08x?}");
+}
+
+#[test]
+fn random_elements_of_every_kind_of_node() {
+    let (mut referee, mut random) = (Referee::new(), Random(77));
+    let functions = samebit_num::functions::ALL.iter().map(|function| elementwise(function.code()));
+    let kinds: [(&str, Vec<World>); 4] = [
+        ("map", functions.chain([gather(), transpose_with_indices()]).collect()),
+        ("product", vec![product(5, 7, 700)]),
+        ("sum", vec![masked_sum(), embedding_gradient()]),
+        ("maximum", vec![masked_maximum()]),
+    ];
+    for (name, worlds) in kinds {
+        let worlds: Vec<World> = worlds.into_iter().map(|world| wild(world, &mut random)).collect();
+        let start = Instant::now();
+        for at in 0..ELEMENTS {
+            let leaf = any_leaf(&worlds[at % worlds.len()], &mut random);
+            referee.agree(name, &leaf);
+        }
+        println!("{name}: {ELEMENTS} elements in {} s", start.elapsed().as_secs());
+        if matches!(name, "sum" | "maximum") {
+            (0..ELEMENTS).for_each(|at| fold_lanes(&mut referee, &worlds[at % worlds.len()], &mut random));
+        }
+    }
+}
+
+#[test]
+fn random_elements_of_a_row() {
+    let (mut referee, mut random) = (Referee::new(), Random(78));
+    let world = wild(attention(300, 12), &mut random);
+    let Kind::Composite { body, .. } = &world.nodes.last().expect("a node").kind else { panic!("attention") };
+    // A row is dear to make: many elements of each.
+    const OF_A_ROW: usize = 50;
+    for _ in 0..ELEMENTS.div_ceil(OF_A_ROW) {
+        let row = random.below(300);
+        let outputs = world.body_outputs(row);
+        for at in 0..OF_A_ROW {
+            let inner = at % body.len();
+            let node = &body[inner];
+            let (element, piece) = (random.below(node.len()), any_piece(node, &mut random));
+            let leaf = world.body_leaf(row, &outputs, inner as u32, element, piece);
+            referee.agree(&node.op, &leaf);
+        }
+    }
+}
+
 #[test]
 fn no_changed_witness_is_accepted_as_another_answer() {
     let mut referee = Referee::new();
@@ -101,7 +217,7 @@ fn no_changed_witness_is_accepted_as_another_answer() {
         elementwise(samebit_num::functions::ALL[0].code()).leaf(9, Piece::Map),
     ] {
         for _ in 0..FUZZED {
-            match referee.judge(&leaf, &spoil(&leaf.witness, &mut random), &[]) {
+            match referee.judge(&leaf, &random.spoil(&leaf.witness), &[]) {
                 Some((word, _)) => {
                     assert_eq!(word, leaf.expected, "a changed witness changed the answer");
                     same += 1;
@@ -116,27 +232,3 @@ fn no_changed_witness_is_accepted_as_another_answer() {
 
 /// Witnesses tried for each leaf.
 const FUZZED: usize = if cfg!(feature = "slow") { 20_000 } else { 1_000 };
-
-/// Changes the bytes: a bit, a number, a cut, or a part moved or repeated.
-fn spoil(witness: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut changed = witness.to_vec();
-    let length = changed.len() as u64;
-    let at = random.below(length) as usize;
-    match random.below(8) {
-        0..=2 => changed[at] ^= 1 << random.below(8),
-        3 => changed[at] = random.word() as u8,
-        4 => changed.truncate(at),
-        5 => changed.extend((0..random.below(64)).map(|_| 0)),
-        6 => {
-            let end = (at + random.below(64) as usize).min(changed.len());
-            changed.drain(at..end);
-        }
-        _ => {
-            let end = (at + random.below(64) as usize).min(changed.len());
-            let part = changed[at..end].to_vec();
-            let to = random.below(length) as usize;
-            changed.splice(to..to, part);
-        }
-    }
-    changed
-}

@@ -17,7 +17,7 @@ fn side_of(side: Side) -> witness::Side {
 }
 
 impl<C: Claims> Segment<C> {
-    fn maker(&self, side: Side) -> Maker<'_> {
+    pub(super) fn maker(&self, side: Side) -> Maker<'_> {
         Maker { side: side_of(side), claims: &self.claims, start: &self.start, tables: &self.tables }
     }
 

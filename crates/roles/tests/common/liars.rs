@@ -1,10 +1,11 @@
 //! Liars that know better: each says one thing that no replay would say, and plays everything else as well as it can.
 
-use samebit_commit::{Digest, Sequence, SequenceError, steps, tensor};
+use super::World;
+use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError, steps, tensor};
 use samebit_dispute::limits::LANES;
-use samebit_dispute::{Evidence, JudgeKind, Output, Position, Question, Side, Story, Structure};
+use samebit_dispute::{Evidence, Inside, JudgeKind, Output, Position, Question, Side, Story, Structure};
 use samebit_graph::Program;
-use samebit_graph::node::{DType, NodeId};
+use samebit_graph::node::{DType, FoldKind, Kind as Graph, Node, NodeId};
 use samebit_trace::{Claims, SegmentRoots, TraceError, Words};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -77,6 +78,32 @@ pub enum Below {
     Lane,
     /// A node's output is of the other dtype.
     Shape { step: u64, node: NodeId },
+    /// From this node of the body on, the row is that of another element.
+    OtherRow { from: u32, element: u64 },
+}
+
+/// The front of one row and the back of another.
+struct Spliced<'a> {
+    rows: [Box<dyn Sequence + 'a>; 2],
+    from: u64,
+    leaves: Leaves,
+}
+
+impl<'a> Spliced<'a> {
+    fn new(rows: [Box<dyn Sequence + 'a>; 2], from: u32) -> Result<Spliced<'a>, SequenceError> {
+        let from = from.into();
+        let leaf = |leaf: u64| rows[usize::from(leaf >= from)].node(0, leaf);
+        let leaves = (0..rows[0].len()).map(leaf).collect::<Result<_, _>>()?;
+        Ok(Spliced { rows, from, leaves: Leaves::list(Kind::Row, leaves) })
+    }
+}
+
+impl Sequence for Spliced<'_> {
+    samebit_commit::named_by_leaves!(leaves);
+
+    fn enter(&self, leaf: u64) -> Result<Option<Box<dyn Sequence + '_>>, SequenceError> {
+        self.rows[usize::from(leaf >= self.from)].enter(leaf)
+    }
 }
 
 /// A story with something else said below.
@@ -85,6 +112,18 @@ pub struct Told<'a, S> {
     pub lie: Below,
     /// The row that is shown for every composite.
     pub row: Option<&'a dyn Story>,
+}
+
+impl<S> Told<'_, S> {
+    /// Where what is said of an output comes from.
+    fn source(&self, output: Output) -> Output {
+        match (self.lie, output.inside) {
+            (Below::OtherRow { from, element }, Some(inside)) if inside.body_node >= from => {
+                Output { inside: Some(Inside { element, ..inside }), ..output }
+            }
+            _ => output,
+        }
+    }
 }
 
 /// The root under which a node's words are of the other dtype.
@@ -115,7 +154,7 @@ impl<S: Story> Story for Told<'_, S> {
     }
 
     fn page(&self, output: Output, page: u64) -> Result<Vec<u32>, SequenceError> {
-        self.story.page(output, page)
+        self.story.page(self.source(output), page)
     }
 
     fn structure(&self, output: Output) -> Result<(Structure, Vec<u8>), SequenceError> {
@@ -123,11 +162,11 @@ impl<S: Story> Story for Told<'_, S> {
     }
 
     fn totals(&self, output: Output, element: u64) -> Result<Vec<u32>, SequenceError> {
-        self.story.totals(output, element)
+        self.story.totals(self.source(output), element)
     }
 
     fn lanes(&self, output: Output, element: u64, block: u64) -> Result<[u32; LANES], SequenceError> {
-        let mut lanes = self.story.lanes(output, element, block)?;
+        let mut lanes = self.story.lanes(self.source(output), element, block)?;
         if self.lie == Below::Lane {
             lanes[3] ^= 1;
         }
@@ -135,6 +174,10 @@ impl<S: Story> Story for Told<'_, S> {
     }
 
     fn row(&self, step: u64, node: u32, element: u64) -> Result<Box<dyn Sequence + '_>, SequenceError> {
+        if let Below::OtherRow { from, element: other } = self.lie {
+            let rows = [self.story.row(step, node, element)?, self.story.row(step, node, other)?];
+            return Ok(Box::new(Spliced::new(rows, from)?));
+        }
         self.row.map_or_else(|| self.story.row(step, node, element), |row| row.row(step, node, element))
     }
 
@@ -146,5 +189,51 @@ impl<S: Story> Story for Told<'_, S> {
         kind: JudgeKind,
     ) -> Result<Evidence, SequenceError> {
         self.story.evidence(question, position, side, kind)
+    }
+}
+
+/// Every lie about an element of a node, with the judgements that may end it: a wrong value; a wrong lane; of a composite, the true row of a wrong
+/// element, and for every node of the body a row that is wrong from there on.
+pub fn lies<'a>(
+    world: &'a World,
+    node: NodeId,
+    honest: &'a dyn Story,
+) -> Vec<(String, Box<dyn Story + 'a>, BTreeSet<JudgeKind>)> {
+    let held = &world.job.program.nodes[node as usize];
+    let fault = world.wrong_value(node);
+    let value = || world.segment(std::slice::from_ref(&fault));
+    let told = |lie, row| -> Box<dyn Story + 'a> { Box::new(Told { story: value(), lie, row }) };
+    let name = |what: &str| format!("{}, {}: {what}", world.name, held.op);
+    let mut lies: Vec<(String, Box<dyn Story + 'a>, _)> =
+        vec![(name("a value"), Box::new(value()), leaves(held))];
+    match &held.kind {
+        Graph::Fold(fold) if fold.kind != FoldKind::Product => {
+            lies.push((name("a lane"), told(Below::Lane, None), BTreeSet::from([JudgeKind::Lane])));
+        }
+        Graph::Composite { body, .. } => {
+            let row = told(Below::Row, Some(honest));
+            lies.push((name("the true row"), row, BTreeSet::from([JudgeKind::RowEnd])));
+            let Some(element) = world.other_row(node, held.len() * 2 / 3) else { return lies };
+            for from in 0..body.len() as u32 {
+                let lie = Below::OtherRow { from, element };
+                let mut kinds: BTreeSet<_> = body.iter().skip(from as usize).flat_map(leaves).collect();
+                // The lanes are the other row's, too.
+                kinds.extend(kinds.contains(&JudgeKind::LaneFold).then_some(JudgeKind::Lane));
+                lies.push((name(&format!("another row from {from} on")), told(lie, None), kinds));
+            }
+        }
+        _ => {}
+    }
+    lies
+}
+
+/// What a wrong element of this node comes down to.
+pub fn leaves(node: &Node) -> BTreeSet<JudgeKind> {
+    match &node.kind {
+        Graph::State(_) | Graph::Table(_) => BTreeSet::from([JudgeKind::Source]),
+        Graph::Map { .. } => BTreeSet::from([JudgeKind::Map]),
+        Graph::Fold(fold) if fold.kind == FoldKind::Product => BTreeSet::from([JudgeKind::Block]),
+        Graph::Fold(_) => BTreeSet::from([JudgeKind::LaneFold]),
+        Graph::Composite { body, .. } => body.iter().flat_map(leaves).collect(),
     }
 }

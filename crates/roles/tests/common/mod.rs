@@ -9,8 +9,9 @@ use samebit_dispute::{
     Refusal, Seconds, Story, Verdict,
 };
 use samebit_engine::Settings;
-use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
-use samebit_graph::node::NodeId;
+use samebit_graph::fixtures::{Dims, Fixture, gpt, llama, operator};
+use samebit_graph::node::{Kind, NodeId};
+use samebit_graph::operators::OPERATORS;
 use samebit_ops::Cpu;
 use samebit_roles::{Action, Arithmetic, Disputant, Event, Segment, Terms, question};
 use samebit_trace::{Fault, Folder, Job, Receipt, Replay, RunRecord, Runner};
@@ -37,8 +38,21 @@ pub fn worlds() -> [World; 2] {
     [World::new("gpt", gpt(Dims { dropout: 0.2, ..dims })), World::new("llama", llama(dims))]
 }
 
+/// Every operator of the table, trained alone.
+pub fn operators() -> impl Iterator<Item = World> {
+    OPERATORS.iter().map(|row| World::new(row.name, operator(row.name, 2)))
+}
+
+/// A GPT of which one node, as its program has it, has a longer name than a node may have.
+pub fn malformed() -> (World, NodeId) {
+    let (mut program, states, tables) = gpt(Dims { steps: 2, layers: 1, ..Dims::default() });
+    let node = program.nodes.iter().position(|node| node.op == "gelu_tanh").expect("a GPT has one");
+    program.nodes[node].op = "gelu_tanh_".repeat(4);
+    (World::new("malformed", (program, states, tables)), node as NodeId)
+}
+
 impl World {
-    fn new(name: &'static str, (program, states, tables): Fixture) -> World {
+    pub fn new(name: &'static str, (program, states, tables): Fixture) -> World {
         let job = Job::new(program, tables, &states, 2, 2);
         let temporary = TempDir::new().expect("a folder");
         let folder = Folder::at(temporary.path());
@@ -76,6 +90,27 @@ impl World {
 
     pub fn op(&self, node: NodeId) -> &str {
         &self.job.program.nodes[node as usize].op
+    }
+
+    /// The last node of every operator in every phase: 0 forward, 1 backward, 2 the optimiser's.
+    pub fn cases(&self) -> BTreeMap<(&str, u8), NodeId> {
+        let program = &self.job.program;
+        let phase = |node| u8::from(node > program.loss) + u8::from(node >= program.grad_norm);
+        (0..).zip(&program.nodes).map(|(id, node)| ((node.op.as_str(), phase(id)), id)).collect()
+    }
+
+    /// A wrong element of a node's output.
+    pub fn wrong_value(&self, node: NodeId) -> Fault {
+        let element = self.job.program.nodes[node as usize].len() * 2 / 3;
+        Fault::Value { step: STEP, node, element, ulps: 1 << 20 }
+    }
+
+    /// The element of `node` in another row of it, if it is a composite of more than one row.
+    pub fn other_row(&self, node: NodeId, element: u64) -> Option<u64> {
+        let held = &self.job.program.nodes[node as usize];
+        let Kind::Composite { row_length, .. } = held.kind else { return None };
+        let other = (element + row_length) % held.len();
+        (other / row_length != element / row_length).then_some(other)
     }
 }
 

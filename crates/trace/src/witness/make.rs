@@ -3,7 +3,8 @@
 use super::arithmetic;
 use super::judge::{Kept, PREDICATE_SLOT, encode_piece};
 use super::kinds::{Leaf, Piece, Place, Side};
-use super::openings::{NodeOpening, StepOpening, TensorOpening, Tensors};
+use super::openings::{NodeOpening, StepOpening, TENSOR_LIMIT, TensorOpening, Tensors};
+use super::rules::{Known, Rule, broken};
 use crate::element::{Body, Element, Held, Inside};
 use crate::{Claims, TraceError};
 use samebit_commit::merkle::{height, inner, width};
@@ -208,6 +209,12 @@ impl<'a> Opener<'a> {
     }
 }
 
+/// The nodes that a node reads and whose dtypes a witness shows beside it.
+fn typed(program: &Program, node: NodeId) -> Vec<NodeId> {
+    let reads = program.nodes[node as usize].reads().into_iter();
+    reads.filter(|read| *read < node).take(TENSOR_LIMIT as usize).collect()
+}
+
 fn open_node(program: &Program, node: NodeId) -> NodeOpening {
     let opening = program.node_tree().open(node.into()).expect("the node is in the program");
     NodeOpening { bytes: program.nodes[node as usize].to_bytes(), opening }
@@ -355,14 +362,25 @@ impl Maker<'_> {
         Ok(encoder.into_bytes())
     }
 
+    /// The rule that the node breaks, as [`Maker::malformed`] shows it; `None` if none.
+    pub fn breaks(&self, node: NodeId) -> Option<Rule> {
+        let program = self.claims.program();
+        let dtype = |read: &NodeId| (*read, program.nodes[*read as usize].dtype);
+        let known = Known {
+            node,
+            states: program.states.len() as u64,
+            tables: program.tables.len() as u64,
+            dtypes: typed(&program, node).iter().map(dtype).collect(),
+        };
+        broken(&program.nodes[node as usize].to_bytes(), &known)
+    }
+
     /// The witness of [`Leaf::Malformed`], with the nodes that the node reads if they fit.
     pub fn malformed(&self, node: NodeId) -> Vec<u8> {
         let program = self.claims.program();
         let mut encoder = Encoder::new();
         open_node(&program, node).encode(&mut encoder);
-        let reads = program.nodes[node as usize].reads();
-        let fit: Vec<NodeId> = reads.into_iter().filter(|read| *read < node).take(16).collect();
-        encoder.list(&fit, |encoder, read| {
+        encoder.list(&typed(&program, node), |encoder, read| {
             encoder.u32(*read);
             open_node(&program, *read).encode(encoder);
         });

@@ -82,6 +82,35 @@ impl Random {
         }
     }
 
+    /// One of [`EDGES`].
+    pub fn edge(&mut self) -> u32 {
+        EDGES[self.below(EDGES.len() as u64) as usize]
+    }
+
+    /// Other bytes: a bit, a number, a cut, or a part moved or repeated.
+    pub fn spoil(&mut self, witness: &[u8]) -> Vec<u8> {
+        let mut changed = witness.to_vec();
+        let length = changed.len() as u64;
+        if length == 0 {
+            return vec![self.word() as u8];
+        }
+        let at = self.below(length) as usize;
+        let end = (at + self.below(64) as usize).min(changed.len());
+        match self.below(8) {
+            0..=2 => changed[at] ^= 1 << self.below(8),
+            3 => changed[at] = self.word() as u8,
+            4 => changed.truncate(at),
+            5 => changed.resize(changed.len() + self.below(64) as usize, 0),
+            6 => drop(changed.drain(at..end)),
+            _ => {
+                let part = changed[at..end].to_vec();
+                let to = self.below(length) as usize;
+                changed.splice(to..to, part);
+            }
+        }
+        changed
+    }
+
     /// c is minus the rounded product, moved by a few units in the last place.
     fn cancellation(&mut self) -> [u32; 3] {
         let (a, b) = (self.float(60..190), self.float(60..190));

@@ -3,7 +3,7 @@
 use super::world::Leaf;
 use samebit_commit::Digest;
 use samebit_referee::{EvmError, Judgement};
-use samebit_trace::witness::{self, Kept, Truth};
+use samebit_trace::witness::{self, Kept, Leaf as Kind, Place, Truth};
 
 /// `Step` in the EVM, held against its twin.
 pub struct Referee(samebit_referee::Referee);
@@ -41,6 +41,16 @@ impl Referee {
             }
             (there, here) => panic!("the contract says {there:?}, its twin {here:?}"),
         }
+    }
+
+    /// The total after lanes, in which contract and twin agree.
+    pub fn fold_lanes(&mut self, place: &Place, witness: &[u8]) -> u32 {
+        let Ok(Truth::Value(here)) = witness::truth(place, Kind::LaneFold, witness, &[]) else {
+            panic!("{place:?}")
+        };
+        let there = self.0.truth(place, Kind::LaneFold, witness, &[]).expect("the lanes are shown");
+        assert_eq!(there.value, Judgement::Value(here));
+        word(here)
     }
 
     /// The gas of a leaf in which contract, twin and reference agree.

@@ -58,7 +58,8 @@ fn root() -> PathBuf {
 }
 
 /// The packages with tests that take minutes, behind their feature `slow`.
-const SLOW: [&str; 5] = ["samebit-num", "samebit-dispute", "samebit-chain", "samebit-referee", "samebit-cli"];
+const SLOW: [&str; 6] =
+    ["samebit-num", "samebit-dispute", "samebit-market", "samebit-chain", "samebit-referee", "samebit-cli"];
 
 /// What a change must pass; the cheap checks come first.
 fn test(slow: bool) -> Task {

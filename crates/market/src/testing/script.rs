@@ -31,6 +31,8 @@ pub struct Conduct {
     pub false_announcement: Option<u64>,
     /// The solver announces what it has sealed though it is forced.
     pub ignores_force: bool,
+    /// The solver claims no more than so many segments.
+    pub stops: Option<u64>,
     /// This one of the verifiers never seals.
     pub silent: Option<usize>,
     /// This one seals a root that nobody else has, and opens it.
@@ -294,7 +296,8 @@ impl Script {
         let job = self.held(chain);
         let left = job.segments() - running.claimed;
         let count = left.min(self.terms.credit.into());
-        if count == 0 {
+        let has_stopped = attempt.0 == 0 && self.conduct.stops.is_some_and(|stops| running.claimed >= stops);
+        if count == 0 || has_stopped {
             return None;
         }
         let range = running.claimed..running.claimed + count;

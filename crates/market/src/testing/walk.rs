@@ -198,6 +198,7 @@ impl Walk {
             false_seal: lie(random),
             false_announcement: lie(random),
             ignores_force: random.once_in(6),
+            stops: lie(random),
             silent: lie(random).map(|at| at as usize),
             garbage: lie(random).map(|at| at as usize),
             shut: lie(random).map(|at| at as usize),

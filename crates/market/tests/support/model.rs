@@ -69,12 +69,12 @@ pub struct Life {
 /// Seconds and blocks of a tick: every deadline of the terms is one tick.
 const TICK: (u64, u64) = (30, 5);
 
-fn terms(draw_rate: u32, credit: u8) -> Terms {
+fn terms((draw_rate, credit, claim_ticks): (u32, u8, u64)) -> Terms {
     let tick = Seconds(TICK.0);
     Terms {
         draw_rate: Ppm(draw_rate),
         credit,
-        claim_seconds: Seconds(8 * TICK.0),
+        claim_seconds: Seconds(claim_ticks * TICK.0),
         hold_seconds: tick,
         announce_seconds: tick,
         seal_seconds: tick,
@@ -88,11 +88,12 @@ fn terms(draw_rate: u32, credit: u8) -> Terms {
 }
 
 impl Life {
-    /// A job of so many segments; `conduct` is that of the liars.
+    /// A job of so many segments with so many seats; `rates` are the draws' rate, credit and the ticks from one claim to the next; `conduct`
+    /// is that of the liars.
     pub fn new(
         seed: u64,
         (segments, seats): (u64, u8),
-        (draw_rate, credit): (u32, u8),
+        rates: (u32, u8, u64),
         conduct: Conduct,
         liars: &[Owner],
     ) -> Life {
@@ -100,7 +101,7 @@ impl Life {
         let people: Vec<Owner> = (1..=4 + seats).map(owner).collect();
         Script::seat(&mut start, &people[4..]);
         let toy = Toy { seed: 0, steps: segments, segment_steps: 1 };
-        let mut script = Script::post(&mut start, &people, toy, terms(draw_rate, credit), 0);
+        let mut script = Script::post(&mut start, &people, toy, terms(rates), 0);
         script.conduct = conduct;
         let wealth = people.iter().map(|&owner| (owner, wealth(&start, &script, owner))).collect();
         Life { script, start, liars: liars.to_vec(), reorgs: 0, stalls: 0, horizon: 14, wealth }

@@ -11,8 +11,8 @@ const VERIFIER: u8 = 5;
 /// All of them, with what they are about.
 pub fn all() -> Vec<(&'static str, Life)> {
     let honest = Conduct::default;
-    let all_drawn = (1_000_000, 1);
-    let none_drawn = (0, 1);
+    let all_drawn = (1_000_000, 1, 8);
+    let none_drawn = (0, 1, 8);
     vec![
         (
             "a spammer and a poster that cancels",
@@ -38,7 +38,10 @@ pub fn all() -> Vec<(&'static str, Life)> {
             let conduct = Conduct { garbage: Some(0), ..honest() };
             Life { reorgs: 1, stalls: 1, ..Life::new(6, (1, 2), all_drawn, conduct, &[owner(VERIFIER)]) }
         }),
-        ("a solver that stops", Life::new(8, (2, 1), all_drawn, honest(), &[owner(SOLVER)])),
+        ("a solver that stops", {
+            let conduct = Conduct { stops: Some(1), ..honest() };
+            Life::new(8, (2, 1), (1_000_000, 1, 3), conduct, &[owner(SOLVER)])
+        }),
         ("a verifier that opens nothing", {
             let conduct = Conduct { shut: Some(0), ..honest() };
             Life::new(7, (1, 1), all_drawn, conduct, &[owner(VERIFIER)])

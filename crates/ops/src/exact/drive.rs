@@ -114,7 +114,8 @@ fn multiply(a: &Packed, b: &Packed, c: &mut MatrixMut<'_>, start: Start) {
     for first in (0..block_count).step_by(CHUNK_BLOCKS) {
         let blocks = first..block_count.min(first + CHUNK_BLOCKS);
         let terms = a.depth().min(blocks.end * BLOCK) - blocks.start * BLOCK;
-        let row_bytes = a.format().row_words(BLOCK) * blocks.len() * size_of::<u32>();
+        let row_words = a.format().row_words(BLOCK) * a.format().planes();
+        let row_bytes = row_words * blocks.len() * size_of::<u32>();
         let grid = Grid::new(isa.base(), (a.rows(), row_bytes), b.rows(), threads);
         let chunk = Chunk { a, b, blocks, terms, continues: start == Start::Continue || first > 0 };
         let tasks = chunk.tasks(c, grid);

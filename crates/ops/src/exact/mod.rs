@@ -33,6 +33,7 @@ mod quantise;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod words;
 
 pub use drive::{Operand, product};
 pub use packed::{Packed, Side};

@@ -1,12 +1,16 @@
 //! Packed operands: quantised factors in the order in which a tile reads them, and what it has to know of them.
 //!
 //! ```text
-//! panel: rows that a tile takes at once, `stride` of them with zeros after the last
+//! word w of a group of terms: the factors of terms w, w + LANES, …      two of 16 bits or four bytes, low first
+//!
+//! panel: rows that a tile takes at once
 //!   for each block of 256 terms
 //!     for each plane (digits of 21 bits: high, low; otherwise one)
-//!       for each word of two 16-bit factors (or four bytes) of neighbouring terms:   row 0, row 1, … row stride − 1
+//!       left:    row 0: its words, with room for those of 256 terms;   row 1: …
+//!       right:   word 0 of row 0, row 1, … row stride − 1;   word 1 of row 0, …
 //! ```
-//! For each panel and block there are a scale of each row, and the [`Block`].
+//! S has no order, so that terms may meet in a word as it is cheapest to bring them there. A block is filled up with zeros to a whole
+//! group. For each panel and block there are a scale of each row, and the [`Block`].
 
 use rayon::prelude::*;
 use samebit_num::fold::{BLOCK, Bits};
@@ -51,20 +55,33 @@ impl Format {
         if self.is_bytes() { 4 } else { 2 }
     }
 
+    /// Terms of a group: a vector of words.
+    fn group_terms(self) -> usize {
+        self.word_terms() * self.isa.base().lanes()
+    }
+
     /// Digits of a factor.
     pub fn planes(self) -> usize {
         if self.bits == Bits::TwentyOne { 2 } else { 1 }
     }
 
-    /// Words of a row for this many terms of a block, all planes.
+    /// Words of a row for this many terms of a block, in one plane.
     pub fn row_words(self, terms: usize) -> usize {
-        terms.div_ceil(self.word_terms()) * self.planes()
+        terms.next_multiple_of(self.group_terms()) / self.word_terms()
+    }
+
+    /// Words of a panel for a block of this many terms.
+    pub fn block_words(self, terms: usize) -> usize {
+        let row_words = match self.side {
+            Side::Left if terms > 0 => self.row_words(BLOCK),
+            _ => self.row_words(terms),
+        };
+        row_words * self.stride() * self.planes()
     }
 
     /// Words of a panel.
-    pub fn panel_words(self, depth: usize) -> usize {
-        let whole = depth / BLOCK * self.row_words(BLOCK);
-        (whole + self.row_words(depth % BLOCK)) * self.stride()
+    fn panel_words(self, depth: usize) -> usize {
+        depth / BLOCK * self.block_words(BLOCK) + self.block_words(depth % BLOCK)
     }
 
     /// Panels of this many rows.
@@ -189,7 +206,7 @@ impl Packed {
     pub(super) fn panel(&self, index: usize, blocks: std::ops::Range<usize>) -> PanelBlocks<'_> {
         let (stride, all) = (self.format.stride(), self.depth.div_ceil(BLOCK));
         let words = self.format.panel_words(self.depth);
-        let before = blocks.start * self.format.row_words(BLOCK) * stride;
+        let before = blocks.start * self.format.block_words(BLOCK);
         let (first, end) = (index * all + blocks.start, index * all + blocks.end);
         PanelBlocks {
             words: bytemuck::cast_slice(&self.words[index * words + before..(index + 1) * words]),

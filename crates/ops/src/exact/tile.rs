@@ -6,7 +6,7 @@ use samebit_num::Arith;
 use samebit_num::fold::{BLOCK, Bits};
 
 use super::packed::{Block, Format, PanelBlocks};
-use super::quantise::DIGIT_BITS;
+use super::words::DIGIT_BITS;
 use crate::marks::mark;
 use crate::product::tile_rows;
 use crate::simd::{DotKernel, Dots, Integers, Vector};
@@ -20,8 +20,8 @@ const LOW_BITS: u32 = 24;
 /// Bits of the low parts of two sums: added, they are still a float without rounding.
 const LOW_BITS_OF_TWO: u32 = 23;
 
-/// Most pieces of a block.
-const PIECE_LIMIT: usize = 8;
+/// How many words ahead a tile asks for B. The processor fetches ahead by itself, but too late for what passes by this fast.
+const AHEAD_WORDS: usize = 12;
 
 /// One tile of C over some blocks.
 pub(super) struct Tile<'t, 'c> {
@@ -40,7 +40,7 @@ pub(super) struct Tile<'t, 'c> {
 }
 
 impl Tile<'_, '_> {
-    /// Computes the tile with the smallest kernel that it fits: rows that A does not have are zeros in its panel.
+    /// Computes the tile with the smallest kernel that it fits: what rows that A does not have yield is not written.
     #[inline(always)]
     pub fn compute<D: Dots>(self, dots: D) {
         macro_rules! by_rows {
@@ -48,9 +48,9 @@ impl Tile<'_, '_> {
                 match self.rows.len() {
                     $(rows if rows <= $rows && const { $rows <= tile_rows(D::ISA.base()) } => {
                         if const { D::ISA.has_bytes() } && self.format.is_bytes() {
-                            dots.call(Registers::<$rows, true>(self));
+                            dots.call(Registers::<$rows, BYTE_WORDS>(self));
                         } else {
-                            dots.call(Registers::<$rows, false>(self));
+                            dots.call(Registers::<$rows, { BLOCK / 2 }>(self));
                         }
                     })*
                     rows => unreachable!("a tile of {rows} rows"),
@@ -64,24 +64,29 @@ impl Tile<'_, '_> {
 /// The 32-bit sums of a tile.
 type Sums<D, const R: usize> = [[Integers<D>; VECTORS]; R];
 
-/// A tile of up to `R` rows, of factors that are bytes or words.
-struct Registers<'t, 'c, const R: usize, const BYTES: bool>(Tile<'t, 'c>);
+/// Words of a row of A for a block of factors that are bytes.
+const BYTE_WORDS: usize = BLOCK / 4;
 
-impl<const R: usize, const BYTES: bool> DotKernel for Registers<'_, '_, R, BYTES> {
+/// A tile of up to `R` rows, for each of which a block of A has `W` words.
+struct Registers<'t, 'c, const R: usize, const W: usize>(Tile<'t, 'c>);
+
+impl<const R: usize, const W: usize> DotKernel for Registers<'_, '_, R, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<D: Dots>(mut self, dots: D) {
         let count = self.0.terms.div_ceil(BLOCK);
-        let (mut a_start, mut b_start) = (0, 0);
+        if self.0.continues || count > 1 {
+            self.prefetch(dots);
+        }
+        let planes = self.0.format.planes();
+        let (mut a, mut b) = (self.0.a.words, self.0.b.words);
         for index in 0..count {
             let terms = (self.0.terms - index * BLOCK).min(BLOCK);
-            let row_words = self.0.format.row_words(terms);
-            let (a_end, b_end) =
-                (a_start + row_words * left_stride::<D>(), b_start + row_words * right_stride::<D>());
-            let words = (&self.0.a.words[a_start..a_end], &self.0.b.words[b_start..b_end]);
-            self.block(dots, index, words, index + 1 == count);
-            (a_start, b_start) = (a_end, b_end);
+            let words = self.0.format.row_words(terms);
+            let block_a = a.split_off(..planes * W * left_stride::<D>()).expect("a block of A");
+            let block_b = b.split_off(..planes * words * right_stride::<D>()).expect("a block of B");
+            self.block(dots, index, Words { a: block_a, b: block_b }, words, index + 1 == count);
         }
     }
 }
@@ -96,52 +101,51 @@ fn right_stride<D: Dots>() -> usize {
     VECTORS * <D::Machine as Vector>::LANES
 }
 
-/// A part of a block: words of both operands, and what its sum is multiplied by, as a power of two.
-type Piece<'w> = (&'w [u32], &'w [u32], u32);
+/// Words of both operands, each from the start of a plane on.
+#[derive(Clone, Copy)]
+struct Words<'w> {
+    a: &'w [u32],
+    b: &'w [u32],
+}
 
-impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
-    /// One block into the totals.
+/// Words for half of a block's terms, where there are two factors in each.
+const HALF: usize = BLOCK / 4;
+
+impl<const R: usize, const W: usize> Registers<'_, '_, R, W> {
+    /// Factors are bytes.
+    const BYTES: bool = W == BYTE_WORDS;
+
+    /// One block, of `count` words for a row and plane, into the totals.
     #[inline(always)]
-    fn block<D: Dots>(&mut self, dots: D, index: usize, (a, b): (&[u32], &[u32]), is_last: bool) {
+    fn block<D: Dots>(&mut self, dots: D, index: usize, words: Words<'_>, count: usize, is_last: bool) {
         let blocks = (&self.0.a.blocks[index], &self.0.b.blocks[index]);
         let is_in_range = exponents_in_range(blocks);
-        let bits = if BYTES { Bits::Eight } else { self.0.format.bits };
-        let piece_terms = piece_terms(bits, blocks);
-        let ([high, low], low_bits) = if bits == Bits::TwentyOne || piece_terms < BLOCK / 2 {
-            let (pieces, count) = if bits == Bits::TwentyOne {
-                digits(a, b)
-            } else {
-                mark(if piece_terms == BLOCK / 4 { "exact: four pieces" } else { "exact: eight pieces" });
-                pieces::<D>(a, b, piece_terms)
-            };
-            (Self::long_sums(dots, &pieces[..count]), LOW_BITS)
-        } else {
-            let (pieces, count) = pieces::<D>(a, b, piece_terms);
-            let start = self.offsets(dots, index);
-            let (mut first, mut sums) = (start, start);
-            for (i, &(a, b, _)) in pieces[..count].iter().enumerate() {
-                if i > 0 {
-                    mark("exact: two pieces");
-                    first = sums;
-                }
-                sums = Self::sums(dots, a, b, start);
-            }
-            if count == 1 && is_in_range {
+        let bits = if Self::BYTES { Bits::Eight } else { self.0.format.bits };
+        let terms = piece_terms(bits, blocks);
+        if bits == Bits::TwentyOne {
+            let sums = Self::digits(dots, words, count);
+            self.add_long(dots, index, is_last, is_in_range, &sums);
+        } else if terms == BLOCK {
+            let sums = Self::sums(dots, words, 0..count, self.offsets(dots, index));
+            if is_in_range {
                 self.add_terms(dots, index, is_last, |dots, r, j| dots.machine().from_int(sums[r][j]));
-                return;
+            } else {
+                let sums = Self::long(dots, &sums);
+                self.add_long(dots, index, is_last, is_in_range, &sums);
             }
-            let first = if count > 1 { first } else { Self::zeros(dots) };
-            (Self::both(dots, first, sums), LOW_BITS_OF_TWO)
-        };
-        if is_in_range {
-            self.add_terms(dots, index, is_last, |dots, r, j| {
-                let mut machine = dots.machine();
-                let (high, low) = (machine.from_int(high[r][j]), machine.from_int(low[r][j]));
-                let unit = machine.splat((1 << low_bits) as f32);
-                machine.fma(high, unit, low)
-            });
+        } else if terms == BLOCK / 2 && is_in_range {
+            mark("exact: two pieces");
+            let first = Self::sums(dots, words, 0..count.min(HALF), Self::zeros(dots));
+            let second = Self::sums(dots, words, count.min(HALF)..count, Self::zeros(dots));
+            self.add_terms(dots, index, is_last, |dots, r, j| both(dots, first[r][j], second[r][j]));
         } else {
-            self.add_terms_slowly(dots, index, is_last, (&high, &low, low_bits));
+            match BLOCK / terms {
+                2 => mark("exact: two pieces"),
+                4 => mark("exact: four pieces"),
+                _ => mark("exact: eight pieces"),
+            }
+            let sums = Self::pieces(dots, words, count, terms / 2);
+            self.add_long(dots, index, is_last, is_in_range, &sums);
         }
     }
 
@@ -155,7 +159,7 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
     fn offsets<D: Dots>(&self, dots: D, index: usize) -> Sums<D, R> {
         let mut machine = dots.machine();
         let mut start = [[machine.iconstant(0); VECTORS]; R];
-        if BYTES {
+        if Self::BYTES {
             let offsets = &self.0.a.offsets[index * left_stride::<D>()..];
             for (start, &offset) in start.iter_mut().zip(&offsets[..R]) {
                 *start = [machine.iconstant(offset); VECTORS];
@@ -166,55 +170,98 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
 
     /// The sums of products, modulo 2^32.
     #[inline(always)]
-    fn sums<D: Dots>(dots: D, a: &[u32], b: &[u32], start: Sums<D, R>) -> Sums<D, R> {
-        let mut machine = dots.machine();
+    fn sums<D: Dots>(dots: D, words: Words<'_>, part: Range<usize>, start: Sums<D, R>) -> Sums<D, R> {
+        let (mut machine, lanes) = (dots.machine(), <D::Machine as Vector>::LANES);
         let mut sums = start;
-        for (a, b) in a.chunks_exact(left_stride::<D>()).zip(b.chunks_exact(right_stride::<D>())) {
-            let right: [Integers<D>; VECTORS] =
-                std::array::from_fn(|j| machine.load_bits(&b[j * <D::Machine as Vector>::LANES..]));
-            for (sums, &a) in sums.iter_mut().zip(a) {
-                let left = machine.iconstant(a);
+        let (rows, _) = words.a.as_chunks::<W>();
+        let rows: &[[u32; W]; R] = rows.first_chunk().expect("a row for each of the tile");
+        let right = &words.b[part.start * right_stride::<D>()..part.end * right_stride::<D>()];
+        for (b, word) in right.chunks_exact(right_stride::<D>()).zip(part) {
+            assert!(word < W);
+            let mut right = [machine.iconstant(0); VECTORS];
+            for (j, right) in right.iter_mut().enumerate() {
+                machine.prefetch(bytemuck::cast_slice(b), (AHEAD_WORDS * VECTORS + j) * lanes);
+                *right = machine.load_bits(&b[j * lanes..]);
+            }
+            for (sums, a) in sums.iter_mut().zip(rows) {
+                let left = machine.iconstant(a[word]);
                 for (sum, &right) in sums.iter_mut().zip(&right) {
-                    *sum = if BYTES { dots.bytes(*sum, right, left) } else { dots.words(*sum, right, left) };
+                    *sum = if Self::BYTES {
+                        dots.bytes(*sum, right, left)
+                    } else {
+                        dots.words(*sum, right, left)
+                    };
                 }
             }
         }
         sums
     }
 
-    /// The sum of two: high·2^LOW_BITS_OF_TWO + low, low not negative.
+    /// Asks for the tile's part of C, which is read after a block.
     #[inline(always)]
-    fn both<D: Dots>(dots: D, first: Sums<D, R>, second: Sums<D, R>) -> [Sums<D, R>; 2] {
-        let mut machine = dots.machine();
-        let low_part = machine.iconstant((1 << LOW_BITS_OF_TWO) - 1);
-        let [mut high, mut low] = [Self::zeros(dots); 2];
-        for r in 0..R {
+    fn prefetch<D: Dots>(&self, dots: D) {
+        for row in self.0.rows.iter() {
             for j in 0..VECTORS {
-                let parts = [first[r][j], second[r][j]];
-                let [a, b] = parts.map(|sum| machine.sar(sum, LOW_BITS_OF_TWO));
-                high[r][j] = machine.iadd(a, b);
-                let [a, b] = parts.map(|sum| machine.and(sum, low_part));
-                low[r][j] = machine.iadd(a, b);
+                dots.machine().prefetch(row, self.0.columns.start + j * <D::Machine as Vector>::LANES);
             }
         }
-        [high, low]
     }
 
-    /// Pieces added up: high·2^LOW_BITS + low, 0 ≤ low < 2^LOW_BITS.
+    /// Sums as high·2^LOW_BITS + low, 0 ≤ low < 2^LOW_BITS.
     #[inline(always)]
-    fn long_sums<D: Dots>(dots: D, pieces: &[Piece<'_>]) -> [Sums<D, R>; 2] {
+    fn long<D: Dots>(dots: D, sums: &Sums<D, R>) -> [Sums<D, R>; 2] {
+        let mut all = [Self::zeros(dots); 2];
+        Self::add_shifted(dots, &mut all, sums, 0);
+        all
+    }
+
+    /// The sums of a block by pieces of this many words.
+    #[inline(always)]
+    fn pieces<D: Dots>(dots: D, words: Words<'_>, count: usize, piece: usize) -> [Sums<D, R>; 2] {
+        let mut all = [Self::zeros(dots); 2];
+        for start in (0..count).step_by(piece) {
+            let sums = Self::sums(dots, words, start..count.min(start + piece), Self::zeros(dots));
+            Self::add_shifted(dots, &mut all, &sums, 0);
+        }
+        Self::carry(dots, all)
+    }
+
+    /// The sums of the products of high and low digits.
+    #[inline(always)]
+    fn digits<D: Dots>(dots: D, words: Words<'_>, count: usize) -> [Sums<D, R>; 2] {
+        mark("exact: digits");
+        let mut all = [Self::zeros(dots); 2];
+        let [(a_high, a_low), (b_high, b_low)] =
+            [words.a, words.b].map(|words| words.split_at(words.len() / 2));
+        for (a, b, shift) in [
+            (a_high, b_high, 2 * DIGIT_BITS),
+            (a_high, b_low, DIGIT_BITS),
+            (a_low, b_high, DIGIT_BITS),
+            (a_low, b_low, 0),
+        ] {
+            let sums = Self::sums(dots, Words { a, b }, 0..count, Self::zeros(dots));
+            Self::add_shifted(dots, &mut all, &sums, shift);
+        }
+        Self::carry(dots, all)
+    }
+
+    /// high·2^LOW_BITS + low, and sums·2^shift beside it.
+    #[inline(always)]
+    fn add_shifted<D: Dots>(dots: D, [high, low]: &mut [Sums<D, R>; 2], sums: &Sums<D, R>, shift: u32) {
         let mut machine = dots.machine();
-        let [mut high, mut low] = [Self::zeros(dots); 2];
-        for &(a, b, shift) in pieces {
-            let sums = Self::sums(dots, a, b, Self::zeros(dots));
-            for r in 0..R {
-                for j in 0..VECTORS {
-                    let (part, whole) = split(dots, sums[r][j], shift);
-                    high[r][j] = machine.iadd(high[r][j], whole);
-                    low[r][j] = machine.iadd(low[r][j], part);
-                }
+        for r in 0..R {
+            for j in 0..VECTORS {
+                let (part, whole) = split(dots, sums[r][j], shift);
+                high[r][j] = machine.iadd(high[r][j], whole);
+                low[r][j] = machine.iadd(low[r][j], part);
             }
         }
+    }
+
+    /// The same value with 0 ≤ low < 2^LOW_BITS.
+    #[inline(always)]
+    fn carry<D: Dots>(dots: D, [mut high, mut low]: [Sums<D, R>; 2]) -> [Sums<D, R>; 2] {
+        let mut machine = dots.machine();
         for r in 0..R {
             for j in 0..VECTORS {
                 let (part, carry) = split(dots, low[r][j], 0);
@@ -224,6 +271,25 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
         [high, low]
     }
 
+    /// total = total + S·2^(ea + eb), of S = high·2^LOW_BITS + low.
+    #[inline(always)]
+    fn add_long<D: Dots>(
+        &mut self,
+        dots: D,
+        index: usize,
+        is_last: bool,
+        is_in_range: bool,
+        sums: &[Sums<D, R>; 2],
+    ) {
+        if is_in_range {
+            self.add_terms(dots, index, is_last, |dots, r, j| {
+                rounded(dots, sums[0][r][j], sums[1][r][j], LOW_BITS)
+            });
+        } else {
+            self.add_terms_slowly(dots, index, is_last, sums);
+        }
+    }
+
     /// total = total + S·2^(ea + eb), of S rounded to a float.
     #[inline(always)]
     fn add_terms<D: Dots>(
@@ -231,26 +297,34 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
         dots: D,
         index: usize,
         is_last: bool,
-        rounded: impl Fn(D, usize, usize) -> <D::Machine as Arith>::F,
+        sum: impl Fn(D, usize, usize) -> <D::Machine as Arith>::F,
     ) {
         let mut machine = dots.machine();
-        let right = &self.0.b.scales[index * right_stride::<D>()..];
-        let right: [_; VECTORS] =
-            std::array::from_fn(|j| machine.load(&right[j * <D::Machine as Vector>::LANES..]));
+        let scales = &self.0.b.scales[index * right_stride::<D>()..];
+        let mut right = [machine.splat(0.0); VECTORS];
+        for (j, right) in right.iter_mut().enumerate() {
+            *right = machine.load(&scales[j * <D::Machine as Vector>::LANES..]);
+        }
         let left = &self.0.a.scales[index * left_stride::<D>()..][..R];
+        let starts_over = index == 0 && !self.0.continues;
+        let is_whole = self.0.columns.len() == right_stride::<D>();
         for (r, (row, &left)) in self.0.rows.iter_mut().zip(left).enumerate() {
             let left = machine.splat(left);
-            for (j, part) in row[self.0.columns.clone()]
-                .chunks_mut(<D::Machine as Vector>::LANES)
-                .enumerate()
-                .take(VECTORS)
-            {
+            let row = &mut row[self.0.columns.clone()];
+            for (j, part) in row.chunks_mut(<D::Machine as Vector>::LANES).enumerate().take(VECTORS) {
                 let scale = machine.mul(left, right[j]);
-                let total =
-                    if index > 0 || self.0.continues { machine.load_part(part) } else { machine.splat(0.0) };
-                let total = machine.fma(rounded(dots, r, j), scale, total);
+                let total = match (starts_over, is_whole) {
+                    (true, _) => machine.splat(0.0),
+                    (false, true) => machine.load(part),
+                    (false, false) => machine.load_part(part),
+                };
+                let total = machine.fma(sum(dots, r, j), scale, total);
                 let total = if is_last { machine.canonical(total) } else { total };
-                machine.store_part(part, total);
+                if is_whole {
+                    machine.store(part, total);
+                } else {
+                    machine.store_part(part, total);
+                }
             }
         }
     }
@@ -262,7 +336,7 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
         dots: D,
         index: usize,
         is_last: bool,
-        (high, low, low_bits): (&Sums<D, R>, &Sums<D, R>, u32),
+        [high, low]: &[Sums<D, R>; 2],
     ) {
         let machine = dots.machine();
         let lanes = <D::Machine as Vector>::LANES;
@@ -275,10 +349,30 @@ impl<const R: usize, const BYTES: bool> Registers<'_, '_, R, BYTES> {
                 machine.store_bits(&mut high_lanes, high[r][j]);
                 machine.store_bits(&mut low_lanes, low[r][j]);
                 let scales = (scales.0[r], &scales.1[j * lanes..]);
-                add_slow_terms(part, starts_over, is_last, scales, (&high_lanes, &low_lanes, low_bits));
+                add_slow_terms(part, starts_over, is_last, scales, (&high_lanes, &low_lanes));
             }
         }
     }
+}
+
+/// high·2^bits + low, rounded once: both are floats without rounding.
+#[inline(always)]
+fn rounded<D: Dots>(dots: D, high: Integers<D>, low: Integers<D>, bits: u32) -> <D::Machine as Arith>::F {
+    let mut machine = dots.machine();
+    let (high, low) = (machine.from_int(high), machine.from_int(low));
+    let unit = machine.splat((1u32 << bits) as f32);
+    machine.fma(high, unit, low)
+}
+
+/// The sum of two, rounded once.
+#[inline(always)]
+fn both<D: Dots>(dots: D, first: Integers<D>, second: Integers<D>) -> <D::Machine as Arith>::F {
+    let mut machine = dots.machine();
+    let low_part = machine.iconstant((1 << LOW_BITS_OF_TWO) - 1);
+    let high = [first, second].map(|sum| machine.sar(sum, LOW_BITS_OF_TWO));
+    let low = [first, second].map(|sum| machine.and(sum, low_part));
+    let (high, low) = (machine.iadd(high[0], high[1]), machine.iadd(low[0], low[1]));
+    rounded(dots, high, low, LOW_BITS_OF_TWO)
 }
 
 /// sum·2^shift = whole·2^LOW_BITS + part.
@@ -290,36 +384,6 @@ fn split<D: Dots>(dots: D, sum: Integers<D>, shift: u32) -> (Integers<D>, Intege
     (machine.shl(part, shift), machine.sar(sum, LOW_BITS - shift))
 }
 
-/// A block's words cut into pieces of this many terms.
-#[inline(always)]
-fn pieces<'w, D: Dots>(a: &'w [u32], b: &'w [u32], terms: usize) -> ([Piece<'w>; PIECE_LIMIT], usize) {
-    let mut pieces: [Piece<'_>; PIECE_LIMIT] = [(&[], &[], 0); PIECE_LIMIT];
-    if terms == BLOCK {
-        pieces[0] = (a, b, 0);
-        return (pieces, 1);
-    }
-    let both = a.chunks(terms / 2 * left_stride::<D>()).zip(b.chunks(terms / 2 * right_stride::<D>()));
-    let mut count = 0;
-    for (piece, (a, b)) in pieces.iter_mut().zip(both) {
-        *piece = (a, b, 0);
-        count += 1;
-    }
-    (pieces, count)
-}
-
-/// The products of high and low digits.
-#[inline(always)]
-fn digits<'w>(a: &'w [u32], b: &'w [u32]) -> ([Piece<'w>; PIECE_LIMIT], usize) {
-    mark("exact: digits");
-    let [(a_high, a_low), (b_high, b_low)] = [a, b].map(|words| words.split_at(words.len() / 2));
-    let mut pieces: [Piece<'_>; PIECE_LIMIT] = [(&[], &[], 0); PIECE_LIMIT];
-    pieces[0] = (a_high, b_high, 2 * DIGIT_BITS);
-    pieces[1] = (a_high, b_low, DIGIT_BITS);
-    pieces[2] = (a_low, b_high, DIGIT_BITS);
-    pieces[3] = (a_low, b_low, 0);
-    (pieces, 4)
-}
-
 /// Terms that are rounded one by one.
 #[inline(never)]
 fn add_slow_terms(
@@ -327,11 +391,11 @@ fn add_slow_terms(
     starts_over: bool,
     is_last: bool,
     (left, right): (f32, &[f32]),
-    (high, low, low_bits): (&[u32; 16], &[u32; 16], u32),
+    (high, low): (&[u32; 16], &[u32; 16]),
 ) {
     mark("exact: terms out of range");
     for (lane, total) in totals.iter_mut().enumerate() {
-        let sum = (i64::from(high[lane].cast_signed()) << low_bits) + i64::from(low[lane].cast_signed());
+        let sum = (i64::from(high[lane].cast_signed()) << LOW_BITS) + i64::from(low[lane].cast_signed());
         // At most 48 bits times a power of two between 2^−252 and 2^244: exact, so that the conversion alone rounds.
         let term = (sum as f64 * f64::from(left) * f64::from(right[lane])) as f32;
         let before = if starts_over { 0.0 } else { *total };

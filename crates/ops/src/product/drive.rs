@@ -27,10 +27,6 @@ const CHUNK_COLUMNS: usize = 2048;
 /// Bytes of A in a task: they stay in the second-level cache while panels of B pass by.
 const TASK_BYTES: usize = 1 << 19;
 
-/// Ranges of rows up to which each task packs what it needs of B, a panel at a time: to pack a panel that often takes less
-/// than to write all of B to memory and to read it back. A transposed B is slower to pack.
-const FEW_RANGES: usize = 4;
-
 /// Multiplications from which a product is shared between threads: some 50 µs on one.
 const PARALLEL_TERMS: usize = 1 << 21;
 
@@ -71,9 +67,8 @@ pub fn product<'a>(
                 RightOperand::Packed(packed) => {
                     Right::Packed(packed.panels().skip(columns.start), terms.clone())
                 }
-                RightOperand::Matrix(matrix)
-                    if grid.rows <= if matrix.column_stride == 1 { FEW_RANGES } else { 1 } =>
-                {
+                // A panel that is used once is packed where it is used, and not written to memory.
+                RightOperand::Matrix(matrix) if grid.rows == 1 => {
                     Right::Matrix(matrix, columns.start, terms.clone())
                 }
                 RightOperand::Matrix(matrix) => {

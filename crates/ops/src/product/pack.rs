@@ -91,9 +91,12 @@ const GROUP_PANELS: usize = 8;
 /// from one panel to the next.
 const GROUP_TERMS: usize = 16;
 
-/// How many terms ahead of the one that is packed a row is asked for: a square takes one line of many rows, which the processor
+/// How many terms ahead of the one that is packed rows are asked for: a square takes one line of many rows, which the processor
 /// does not fetch by itself.
 const AHEAD_TERMS: usize = 192;
+
+/// How many terms ahead where the rows of a term are consecutive.
+const AHEAD_COLUMNS: usize = 16;
 
 /// Packs the given rows and terms of B, panel by panel.
 pub(super) fn pack_right(
@@ -208,8 +211,9 @@ impl Panel<'_> {
             for k in (0..whole).step_by(V::LANES) {
                 let source =
                     if rows == 0 { &[] } else { matrix.from(self.rows.start + first, first_term + k) };
+                let ahead = ahead(matrix.row_stride * rows, k, whole);
                 for r in 0..rows {
-                    machine.prefetch_distant(source, r * matrix.row_stride + AHEAD_TERMS);
+                    machine.prefetch_distant(source, r * matrix.row_stride + ahead);
                 }
                 let target = &mut self.target[k * self.width + first..];
                 machine.transpose(source, matrix.row_stride, rows, target, self.width);
@@ -235,6 +239,7 @@ impl Panel<'_> {
                     machine.splat(0.0)
                 } else {
                     let source = matrix.from(self.rows.start + first, first_term + k);
+                    machine.prefetch_distant(source, AHEAD_COLUMNS * matrix.column_stride);
                     if rows == V::LANES { machine.load(source) } else { machine.load_part(&source[..rows]) }
                 };
                 if target.len() >= V::LANES {
@@ -257,4 +262,11 @@ impl Panel<'_> {
             }
         }
     }
+}
+
+/// How many floats ahead of term `k` of `count` is what is packed [`AHEAD_TERMS`] later: in the same row or, at its end, in the row that is
+/// `next_rows` floats away.
+#[inline(always)]
+fn ahead(next_rows: usize, k: usize, count: usize) -> usize {
+    if k + AHEAD_TERMS < count { AHEAD_TERMS } else { (next_rows + AHEAD_TERMS).saturating_sub(count) }
 }

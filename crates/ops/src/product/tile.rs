@@ -15,6 +15,9 @@ const fn prefetch_terms(rows: usize) -> usize {
     if rows <= 8 { 0 } else { 16 }
 }
 
+/// Terms between requests for rows of C: a core waits for some dozen lines at once, and for no other meanwhile.
+const LEAD_TERMS: usize = 16;
+
 /// Rows of B in a panel.
 pub(crate) fn panel_width(isa: Isa) -> usize {
     PANEL_VECTORS * isa.lanes()
@@ -92,51 +95,56 @@ impl<const R: usize, const N: usize> Kernel for Registers<'_, '_, R, N> {
     #[inline(always)]
     fn run<V: Vector>(mut self, machine: V) {
         let terms = self.0.a.len() / R;
-        self.prefetch(machine);
         // The first block stays in registers: many products have no other.
-        let block = self.block(machine, 0, terms.min(BLOCK));
+        let (mut block, mut start) = ([[machine.splat(0.0); N]; R], 0);
+        for row in 0..if prefetch_terms(R) > 0 { R } else { 0 } {
+            if start + LEAD_TERMS <= terms.min(BLOCK) {
+                self.prefetch(machine, row);
+                self.fold(machine, &mut block, start, start + LEAD_TERMS);
+                start += LEAD_TERMS;
+            }
+        }
+        self.fold(machine, &mut block, start, terms.min(BLOCK));
         let mut totals = if self.0.continues { self.load(machine) } else { [[machine.splat(0.0); N]; R] };
         add(machine, &mut totals, block);
         for start in (BLOCK..terms).step_by(BLOCK) {
-            add(machine, &mut totals, self.block(machine, start, terms.min(start + BLOCK)));
+            let mut block = [[machine.splat(0.0); N]; R];
+            self.fold(machine, &mut block, start, terms.min(start + BLOCK));
+            add(machine, &mut totals, block);
         }
         self.store(machine, totals);
     }
 }
 
 impl<'t, const R: usize, const N: usize> Registers<'t, '_, R, N> {
-    /// One block of the fold for every element of the tile. The panels are walked in step, which needs no checks of indices.
+    /// Some terms of a block for every element of the tile. The panels are walked in step, which needs no checks of indices.
     #[inline(always)]
-    fn block<V: Vector>(&self, machine: V, start: usize, end: usize) -> [[V::F; N]; R] {
-        let mut sums = [[machine.splat(0.0); N]; R];
+    fn fold<V: Vector>(&self, machine: V, sums: &mut [[V::F; N]; R], start: usize, end: usize) {
         let width = PANEL_VECTORS * V::LANES;
         let [b0, b1, b2, b3] = self.0.b;
         let terms = |panel: &'t [f32]| panel[start * width..end * width].chunks_exact(width);
         let left = self.0.a[start * R..end * R].chunks_exact(R);
         if N <= PANEL_VECTORS {
             for (a, b0) in left.zip(terms(b0)) {
-                multiply_add(machine, &mut sums, a, [b0, &[], &[], &[]]);
+                multiply_add(machine, sums, a, [b0, &[], &[], &[]]);
             }
         } else if N == 2 * PANEL_VECTORS {
             for ((a, b0), b1) in left.zip(terms(b0)).zip(terms(b1)) {
-                multiply_add(machine, &mut sums, a, [b0, b1, &[], &[]]);
+                multiply_add(machine, sums, a, [b0, b1, &[], &[]]);
             }
         } else {
             for ((((a, b0), b1), b2), b3) in left.zip(terms(b0)).zip(terms(b1)).zip(terms(b2)).zip(terms(b3))
             {
-                multiply_add(machine, &mut sums, a, [b0, b1, b2, b3]);
+                multiply_add(machine, sums, a, [b0, b1, b2, b3]);
             }
         }
-        sums
     }
 
-    /// Asks for the tile's part of C, which is needed at the end.
+    /// Asks for a row of the tile's part of C, which is needed at the end.
     #[inline(always)]
-    fn prefetch<V: Vector>(&self, machine: V) {
-        for row in self.0.rows.iter() {
-            for j in 0..N {
-                machine.prefetch(&row[self.0.column..], j * V::LANES);
-            }
+    fn prefetch<V: Vector>(&self, machine: V, row: usize) {
+        for j in 0..N {
+            machine.prefetch(&self.0.rows[row][self.0.column..], j * V::LANES);
         }
     }
 

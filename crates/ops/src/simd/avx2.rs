@@ -267,6 +267,10 @@ impl Vector for Avx2 {
         })
     }
     #[inline(always)]
+    fn greater(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_max_epu32(a, b))
+    }
+    #[inline(always)]
     fn lane_numbers(self) -> __m256i {
         avx2!(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
     }

@@ -269,6 +269,10 @@ impl Vector for Avx512 {
         })
     }
     #[inline(always)]
+    fn greater(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_max_epu32(a, b))
+    }
+    #[inline(always)]
     fn lane_numbers(self) -> __m512i {
         avx512!(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
     }

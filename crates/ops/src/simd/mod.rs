@@ -96,6 +96,8 @@ pub trait Vector: Arith + Copy + Send + Sync + 'static {
     fn canonical(self, value: Self::F) -> Self::F;
     /// `table[index]`, lane by lane. Panics if an index is out of range.
     fn gather(self, table: &[f32], index: Self::U) -> Self::F;
+    /// The greater of two unsigned integers.
+    fn greater(self, a: Self::U, b: Self::U) -> Self::U;
     /// The lane numbers 0, 1, … LANES − 1.
     fn lane_numbers(self) -> Self::U;
     /// True where some lane's truth value is.

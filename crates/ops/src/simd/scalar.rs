@@ -111,6 +111,10 @@ impl Vector for Scalar {
         table[index as usize]
     }
     #[inline(always)]
+    fn greater(self, a: u32, b: u32) -> u32 {
+        a.max(b)
+    }
+    #[inline(always)]
     fn lane_numbers(self) -> u32 {
         0
     }

@@ -155,7 +155,7 @@ fn position(place: &Place, leaf: Leaf) -> [B256; 39] {
     let clock = number(86_400u64);
     // The sides' values are digests where no words are disputed.
     let held = if leaf == Leaf::Map { zero } else { digest };
-    let fields = [
+    [
         digest,
         number(70u64),
         number(71u64),
@@ -195,6 +195,5 @@ fn position(place: &Place, leaf: Leaf) -> [B256; 39] {
         number(place.total),
         number(place.lane),
         words(place.lanes),
-    ];
-    fields
+    ]
 }

@@ -1,5 +1,7 @@
 //! Both referees, asked about leaves of worlds.
 
+#![allow(dead_code)]
+
 use super::world::Leaf;
 use samebit_commit::Digest;
 use samebit_referee::{EvmError, Judgement};

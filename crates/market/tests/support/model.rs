@@ -158,7 +158,7 @@ impl Life {
         if !self.is_honest(script.poster) {
             actions.push(Action::Say(script.poster, MarketMessage::Cancel { job }));
         }
-        for (&(attempt, segment, owner), _) in &held.catches {
+        for &(attempt, segment, owner) in held.catches.keys() {
             actions.push(Action::Say(stranger, MarketMessage::PayCatch { job, attempt, segment, owner }));
         }
         for (&(attempt, segment, number), challenge) in &held.challenges {

@@ -64,7 +64,7 @@ const RARE: &[(&str, &str)] =
     &[("Expire Contest", "Contested"), ("PayCatch", "gone Valid"), ("Expire Hold", "Running")];
 
 /// Walks, and steps of each.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 16;
 const STEPS: usize = 1_200;
 
 fn word(thing: &impl std::fmt::Debug) -> String {
@@ -205,6 +205,26 @@ fn aimed(chain: &Chain, (sender, message): &Said) -> Vec<Said> {
     all
 }
 
+/// The same in another job, of messages about what a walk rarely comes to.
+fn in_job((sender, message): &Said, id: JobId) -> Option<Said> {
+    use MarketMessage as M;
+    let mut other = message.clone();
+    match &mut other {
+        M::Accept { job, .. }
+        | M::Appoint { job, .. }
+        | M::Claim { job, .. }
+        | M::Judge { job, .. }
+        | M::Show { job, .. }
+        | M::Refute { job, .. }
+        | M::Finish { job, .. }
+        | M::PayWinner { job, .. }
+        | M::PayCatch { job, .. }
+        | M::Expire { job, .. } => *job = id,
+        _ => return None,
+    }
+    Some((*sender, other))
+}
+
 /// Who says what.
 type Said = (samebit_market::Owner, MarketMessage);
 
@@ -257,7 +277,13 @@ fn every_message_is_taken_where_the_table_has_it_and_nowhere_else() {
             let ended: BTreeSet<JobId> = jobs.into_iter().filter(|job| !is_played(job)).collect();
             let forgotten: BTreeSet<JobId> = ended.into_iter().skip(4).collect();
             bag.retain(|(job, _), _| !forgotten.contains(job));
-            for (sender, message) in bag.values().flatten().flat_map(|said| aimed(&walk.chain, said)) {
+            let others = bag.iter().map(|((_, kind), said)| (kind, said)).collect::<BTreeMap<_, _>>();
+            let others = others.into_values().filter_map(|said| said.last());
+            let jobs: Vec<JobId> = walk.chain.market.jobs().map(|job| job.id).collect();
+            let others: Vec<Said> =
+                others.flat_map(|said| jobs.iter().filter_map(|job| in_job(said, *job))).collect();
+            let said = bag.values().flatten().chain(&others).flat_map(|said| aimed(&walk.chain, said));
+            for (sender, message) in said {
                 let (sender, message) = (&sender, &message);
                 let Some(stage) = stage(&walk.chain, message) else { continue };
                 let place = (kind(message), stage);
@@ -286,5 +312,5 @@ fn every_message_is_taken_where_the_table_has_it_and_nowhere_else() {
     let strays: Vec<_> =
         taken.iter().filter(|(kind, _)| !TABLE.iter().any(|(name, ..)| name == kind)).collect();
     assert!(strays.is_empty(), "{strays:?} is not in the table");
-    assert!(missing.len() * 6 <= pairs, "not met: {missing:?}");
+    assert!(missing.len() * 10 <= pairs, "not met: {missing:?}");
 }

@@ -1,4 +1,4 @@
-//! What developers run: `cargo xtask test|tidy|vectors|ptx|contracts|bench|deny`. One command runs here exactly what runs on the build machine.
+//! What developers run: `cargo xtask test|tidy|vectors|ptx|contracts|bench|convergence|deny`. One command runs here exactly what runs on the build machine.
 
 mod command;
 mod contracts;
@@ -22,6 +22,7 @@ cargo xtask ptx             compiles the kernels of edge/cuda for every architec
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
 cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
+cargo xtask convergence     trains small GPTs in every profile, two seeds (hours; goes on where it was stopped), writes docs/convergence.md
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
 
 /// The result of a task; what went wrong, in words.
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ["foundry"] => foundry::foundry(&root()),
         ["contracts"] => contracts::contracts(&root()),
         ["bench", rest @ ..] => bench(rest),
+        ["convergence", rest @ ..] => convergence(rest),
         ["deny"] => deny(),
         _ => Err(format!("unknown task `{}`\n{HELP}", words.join(" "))),
     };
@@ -132,6 +134,15 @@ fn bench(rest: &[&str]) -> Task {
         }
     }
     Ok(())
+}
+
+/// Trains what is missing of the models whose names begin with the word given, or of all, and writes the report.
+fn convergence(rest: &[&str]) -> Task {
+    let [folder, docs] = ["target/convergence", "docs"].map(|place| root().join(place));
+    let places = [folder, docs].map(|place| place.to_string_lossy().into_owned());
+    let run =
+        ["run", "--locked", "--release", "-p", "samebit-bench", "--", "convergence", &places[0], &places[1]];
+    cargo(&[&run[..], rest].concat())
 }
 
 /// The job files of a folder, in order; none if there is no folder.

@@ -83,6 +83,10 @@ pub struct Run {
     /// Refuse a job that takes more work units (`samebit quote` tells them)
     #[arg(long, value_name = "UNITS")]
     pub max_work: Option<u64>,
+    /// Compute this share of the elements of all products again, another way, and stop before a segment is claimed if one differs: finds errors
+    /// of this machine's memory and processor
+    #[arg(long, value_name = "P", value_parser = probability, default_value_t = 0.0)]
+    pub self_check: f64,
     /// Lie on purpose: value:STEP:NODE:ELEMENT:ULPS, row:STEP, skip:STEP or rate:STEP:FACTOR
     #[arg(long, value_name = "FAULT")]
     pub inject_fault: Vec<Fault>,

@@ -71,7 +71,7 @@ impl Machine {
     /// Settings of an engine on this machine.
     pub fn settings(&self, schedule: Schedule) -> Settings {
         let Schedule { micro_batches, memory } = schedule;
-        Settings { threads: self.threads, micro_batches, memory }
+        Settings { threads: self.threads, micro_batches, memory, ..Settings::default() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! How fast this machine is: a second of measuring, from which the time of a job is estimated.
 //!
-//! Two rates are enough: that of products, measured on a product, and that of everything else, which is what is left of the time of a
-//! small training step once its products are taken off.
+//! A few rates are enough: those of products, measured on a product in each profile, and that of everything else, which is what is left of the time
+//! of a small training step once its products are taken off.
 
 use crate::failure::{Exit, Failure};
 use crate::machine::Machine;
 use crate::memory::Schedule;
-use samebit_graph::{Cost, FoldKind, Kind, Program};
+use samebit_graph::{Cost, Numerics, Program};
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::{Kernel, View};
 use samebit_recipe::model::training_program;
@@ -97,11 +97,14 @@ impl Sample {
     }
 }
 
+/// How many ways there are to compute a product.
+const NUMERICS: usize = Numerics::ALL.len();
+
 /// Operations of products and of everything else.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Split {
-    /// Products, attention's among them.
-    pub products: f64,
+    /// Products of each of [`Numerics::ALL`], attention's among them.
+    pub products: [f64; NUMERICS],
     /// Everything else.
     pub others: f64,
 }
@@ -111,22 +114,23 @@ impl Split {
     pub fn of(program: &Program) -> Split {
         let mut split = Split::default();
         for (node, Cost { flops, .. }) in program.nodes.iter().zip(program.costs()) {
-            let is_product = match &node.kind {
-                Kind::Fold(fold) => fold.kind == FoldKind::Product,
-                Kind::Composite { .. } => true,
-                _ => false,
-            };
-            *(if is_product { &mut split.products } else { &mut split.others }) += flops as f64;
+            let place = Numerics::ALL.iter().position(|numerics| Some(*numerics) == node.numerics());
+            *place.map_or(&mut split.others, |place| &mut split.products[place]) += flops as f64;
         }
         split
+    }
+
+    /// Seconds of the products at these rates.
+    fn product_seconds(&self, rates: [f64; NUMERICS]) -> f64 {
+        self.products.iter().zip(rates).map(|(operations, rate)| operations / rate).sum()
     }
 }
 
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Speed {
-    /// Operations a second in products.
-    pub products: f64,
+    /// Operations a second in products of each of [`Numerics::ALL`].
+    pub products: [f64; NUMERICS],
     /// Operations a second in everything else.
     pub others: f64,
     /// Tokens a second of the small training step.
@@ -142,7 +146,10 @@ impl Speed {
         let sample = Sample::new(SMALL)?;
         let mut runner = sample.runner(machine)?;
         runner.step(0)?;
-        let products = runner.engine().install(|| product_rate(machine, [256, 512, 512]))?;
+        let mut products = [0.0; NUMERICS];
+        for (rate, numerics) in products.iter_mut().zip(Numerics::ALL) {
+            *rate = runner.engine().install(|| product_rate(machine, numerics, [256, 512, 512]))?;
+        }
         let steps = sample.job.spec.steps;
         let mut at = 0;
         let mut failed = None;
@@ -153,7 +160,7 @@ impl Speed {
         failed.map_or(Ok(()), |error| Err(Failure::from(error)))?;
         let split = Split::of(&sample.job.program);
         // Where products alone would take longer than the step did, the noise is larger than the rest.
-        let rest = (seconds - split.products / products).max(seconds * 0.05);
+        let rest = (seconds - split.product_seconds(products)).max(seconds * 0.05);
         Ok(Speed {
             products,
             others: split.others / rest,
@@ -164,7 +171,7 @@ impl Speed {
     /// The time that a step takes.
     pub fn seconds(&self, program: &Program) -> f64 {
         let split = Split::of(program);
-        split.products / self.products + split.others / self.others
+        split.product_seconds(self.products) + split.others / self.others
     }
 }
 
@@ -186,11 +193,11 @@ pub fn timed(mut work: impl FnMut()) -> f64 {
     least.max(1e-9)
 }
 
-/// Operations a second of an ordered product M·N·K on the threads of the current pool.
+/// Operations a second of a product M·N·K on the threads of the current pool.
 ///
 /// # Errors
 /// No memory.
-pub fn product_rate(machine: &Machine, [m, n, k]: [usize; 3]) -> Result<f64, Failure> {
+pub fn product_rate(machine: &Machine, numerics: Numerics, [m, n, k]: [usize; 3]) -> Result<f64, Failure> {
     let backend = &*machine.backend;
     let buffer = |words: usize| backend.allocate(words).map_err(|error| Failure::new(Exit::Failed, error));
     let (mut a, mut b, mut c) = (buffer(m * k)?, buffer(n * k)?, [buffer(m * n)?]);
@@ -198,7 +205,7 @@ pub fn product_rate(machine: &Machine, [m, n, k]: [usize; 3]) -> Result<f64, Fai
     backend.write(&mut a, 0, &words[..m * k]);
     backend.write(&mut b, 0, &words[..n * k]);
     let rows = Layout { offset: 0, row_stride: k, k_stride: 1 };
-    let kernel = Kernel::Product(ProductKernel { m, n, k, a: rows, b: rows, accumulate: false });
+    let kernel = Kernel::Product(ProductKernel { numerics, m, n, k, a: rows, b: rows, accumulate: false });
     let inputs = [&a, &b].map(|buffer| View { buffer, origin: 0 });
     let seconds = timed(|| backend.run(&kernel, 0, &inputs, &mut c));
     Ok(2.0 * (m * n * k) as f64 / seconds)

@@ -44,7 +44,7 @@ fn job_files() {
                 "{model_type: gpt2, n_layer: 1, n_embd: 12, n_head: 2, n_positions: 20, vocab_size: 100}",
             )],
         ),
-        ("unknown profile", &[("numerics", "exact14")]),
+        ("unknown profile", &[("numerics", "exact41")]),
     ];
     let told: Vec<String> =
         cases.iter().map(|(name, changes)| format!("# {name}\n{}", refused(&world, changes))).collect();

@@ -8,6 +8,7 @@
 //! computed again rather than kept, and [`Engine`] does it, step by step. None of it can change a bit: the definition of every node
 //! (docs/spec/program.md) leaves no freedom that these choices could use.
 
+mod check;
 mod host;
 pub mod lower;
 pub mod plan;

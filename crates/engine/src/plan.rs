@@ -14,7 +14,7 @@ use crate::slice::{share, sliced};
 use samebit_graph::Program;
 use samebit_graph::node::{Kind, Node, NodeId};
 use samebit_ops::Kernel;
-use samebit_ops::product::Layout;
+use samebit_ops::product::{Layout, ProductKernel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one entry of the plan does.
@@ -54,6 +54,18 @@ pub struct Launch {
     pub writes: Vec<Place>,
     /// Its relation to the micro-batches.
     pub role: Role,
+}
+
+impl Launch {
+    /// The product of a launch that multiplies each slice by the same whole tensor.
+    pub fn repeated_product(&self, sliced: &[bool]) -> Option<&ProductKernel> {
+        match (&self.action, self.role) {
+            (Action::Kernel(Kernel::Product(kernel)), Role::Sliced) => {
+                (!sliced[self.inputs[1] as usize]).then_some(kernel)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A buffer that holds one tensor after another.
@@ -156,6 +168,12 @@ impl Plan {
         let launches = builder.launches()?;
         let phases = builder.thrifty(builder.phases(launches), thrift);
         Ok(builder.place(phases))
+    }
+
+    /// Words that the repeated right factors take beside their tensors, about, if they are prepared once for all slices.
+    pub fn prepared_words(&self) -> u64 {
+        let products = self.phases[1].iter().filter_map(|launch| launch.repeated_product(&self.sliced));
+        products.map(|kernel| kernel.n as u64 * kernel.k as u64).sum()
     }
 
     /// Words that the plan's slots take together.

@@ -1,5 +1,6 @@
 //! The engine: a plan, its memory, and a step at a time.
 
+use crate::check::SelfCheck;
 use crate::host;
 use crate::lower::Freedom;
 use crate::plan::{Action, Launch, Place, Plan, PlanError, Role};
@@ -8,6 +9,7 @@ use crate::slice::{share, table_bounds};
 use samebit_commit::DType;
 use samebit_graph::Program;
 use samebit_graph::node::NodeId;
+use samebit_ops::check::Difference;
 use samebit_ops::{Backend, BackendError, Buffer, Kernel, View};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,11 +23,13 @@ pub struct Settings {
     pub micro_batches: u64,
     /// Bytes that a step's tensors may take, states included and tables not; without a limit nothing is computed twice.
     pub memory: Option<u64>,
+    /// The share of the elements of products that are computed again by another path, 0 to 1, to find errors of the machine.
+    pub self_check: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { threads: 1, micro_batches: 1, memory: None }
+        Settings { threads: 1, micro_batches: 1, memory: None, self_check: 0.0 }
     }
 }
 
@@ -62,6 +66,19 @@ pub enum EngineError {
         /// The system's words.
         reason: String,
     },
+    /// An element of a product is another when it is computed again.
+    #[error(
+        "step {step}, node {node}: element {} is {:#010x}, but {:#010x} when it is computed again; hint: this machine's memory or processor errs: run the job on another one, or check this one first",
+        difference.element, difference.found, difference.expected
+    )]
+    Silent {
+        /// The step.
+        step: u64,
+        /// The node that holds the element; the element is counted from the start of the slice that was computed.
+        node: NodeId,
+        /// What was found.
+        difference: Difference,
+    },
     /// A table or state has not the declared size.
     #[error("{what} {name} has {words} words, but the program declares {declared}")]
     Size {
@@ -95,12 +112,15 @@ pub struct Engine {
     bounds: Vec<u32>,
     tables: Vec<Buffer>,
     memory: Memory,
+    check: SelfCheck,
 }
 
 /// A plan and its slots.
 struct Memory {
     plan: Plan,
     slots: Vec<Option<Buffer>>,
+    /// Whether there is room for right factors that are prepared once for all slices.
+    prepares: bool,
 }
 
 impl Engine {
@@ -122,16 +142,19 @@ impl Engine {
         let is_integer: Vec<bool> = program.tables.iter().map(|table| table.dtype == DType::U32).collect();
         let bounds = table_bounds(tables, &is_integer);
         let freedom = Freedom { fuse: true, opaque: &BTreeSet::new() };
-        let memory = settings.memory.unwrap_or(u64::MAX);
-        let plan = Plan::within(&program, settings.micro_batches, &bounds, freedom, memory)?;
-        let memory = Memory::new(plan, &*backend)?;
+        let limit = settings.memory.unwrap_or(u64::MAX);
+        let plan = Plan::within(&program, settings.micro_batches, &bounds, freedom, limit)?;
+        let mut memory = Memory::new(plan, &*backend)?;
+        let plan = &memory.plan;
+        memory.prepares = plan.parts > 1 && (plan.words() + plan.prepared_words()) * 4 <= limit;
         let upload = |words: &Vec<u32>| {
             let mut buffer = backend.allocate(words.len())?;
             backend.write(&mut buffer, 0, words);
             Ok(buffer)
         };
         let tables = tables.iter().map(upload).collect::<Result<_, BackendError>>()?;
-        Ok(Engine { program, backend, pool, bounds, tables, memory })
+        let check = SelfCheck::new(settings.self_check);
+        Ok(Engine { program, backend, pool, bounds, tables, memory, check })
     }
 
     /// The plan in use.
@@ -171,6 +194,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Elements of products that were computed again so far, see [`Settings::self_check`].
+    pub fn elements_checked(&self) -> u64 {
+        self.check.checked()
+    }
+
     /// Runs work on the engine's threads.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
@@ -178,7 +206,8 @@ impl Engine {
 
     /// Runs one step: the states become those after it.
     pub fn step(&mut self, step: u64) -> Result<Outcome, EngineError> {
-        let run = Run { program: &self.program, backend: &*self.backend, tables: &self.tables, step };
+        let Engine { program, backend, tables, check, .. } = self;
+        let run = Run { program, backend: &**backend, tables, check, step };
         let memory = &mut self.memory;
         self.pool.install(|| run.step(memory, &mut None))
     }
@@ -190,7 +219,8 @@ impl Engine {
         let plan = Plan::new(&self.program, 1, &self.bounds, freedom, Thrift::None)?;
         let mut traced = Memory::new(plan, &*self.backend)?;
         traced.swap_states(&mut self.memory);
-        let run = Run { program: &self.program, backend: &*self.backend, tables: &self.tables, step };
+        let Engine { program, backend, tables, .. } = self;
+        let run = Run { program, backend: &**backend, tables, check: &SelfCheck::default(), step };
         let outcome = self.pool.install(|| run.step(&mut traced, &mut Some(watch)));
         traced.swap_states(&mut self.memory);
         outcome
@@ -216,7 +246,7 @@ impl Memory {
             .iter()
             .map(|slot| backend.allocate(slot.words as usize).map(Some))
             .collect::<Result<_, _>>()?;
-        Ok(Memory { plan, slots })
+        Ok(Memory { plan, slots, prepares: false })
     }
 
     fn state(&self, state: usize) -> &Buffer {
@@ -274,6 +304,7 @@ struct Run<'a> {
     program: &'a Program,
     backend: &'a dyn Backend,
     tables: &'a [Buffer],
+    check: &'a SelfCheck,
     step: u64,
 }
 
@@ -305,17 +336,29 @@ impl Run<'_> {
         watch: &mut Watching<'_, '_>,
     ) -> Result<(), EngineError> {
         let mut carries: Vec<Carry> = phases[1].iter().map(|_| Carry::default()).collect();
-        phases[0].iter().try_for_each(|launch| self.launch(memory, launch, 0, watch))?;
+        phases[0].iter().try_for_each(|launch| self.launch(memory, launch, None, 0, watch))?;
+        let mut prepared: Vec<Option<Buffer>> = phases[1].iter().map(|_| None).collect();
         for part in 0..memory.plan.parts {
-            for (launch, carry) in phases[1].iter().zip(&mut carries) {
+            for ((launch, carry), prepared) in phases[1].iter().zip(&mut carries).zip(&mut prepared) {
+                if part == 0 {
+                    *prepared = self.prepare(memory, launch);
+                }
                 match launch.role {
                     Role::Carried => self.carried(memory, launch, part, carry)?,
-                    _ => self.launch(memory, launch, part, watch)?,
+                    _ => self.launch(memory, launch, prepared.as_ref(), part, watch)?,
                 }
             }
             self.collect(memory, part);
         }
-        phases[2].iter().try_for_each(|launch| self.launch(memory, launch, 0, watch))
+        phases[2].iter().try_for_each(|launch| self.launch(memory, launch, None, 0, watch))
+    }
+
+    /// The weights of a launch for all slices of this step; the update makes others.
+    fn prepare(&self, memory: &Memory, launch: &Launch) -> Option<Buffer> {
+        let kernel = launch.repeated_product(&memory.plan.sliced).filter(|_| memory.prepares)?;
+        let prepared = self.backend.prepare(kernel, self.views(memory, launch, 0)[1])?;
+        samebit_ops::mark("engine: weights prepared for all micro-batches");
+        Some(prepared)
     }
 
     /// States and tables are nodes too; those that the watch changes are copied first and shown then.
@@ -335,6 +378,7 @@ impl Run<'_> {
         &self,
         memory: &mut Memory,
         launch: &Launch,
+        right: Option<&Buffer>,
         part: u64,
         watch: &mut Watching<'_, '_>,
     ) -> Result<(), EngineError> {
@@ -347,7 +391,7 @@ impl Run<'_> {
                 self.backend.run(&Kernel::Rows(rows), self.step, &views, &mut outputs);
             }
             Action::Kernel(kernel) => {
-                self.backend.run(kernel, self.step, &self.views(memory, launch, 0), &mut outputs)
+                self.compute((kernel, launch), &self.views(memory, launch, 0), right, &mut outputs)?;
             }
             Action::Copy(node) => {
                 let words = self.program.nodes[*node as usize].len() as usize;
@@ -370,6 +414,23 @@ impl Run<'_> {
         }
         give_back(memory, &launch.writes, outputs);
         Ok(())
+    }
+
+    /// Runs a kernel, with its right factor as it was prepared if it was, and computes some of it again.
+    fn compute(
+        &self,
+        (kernel, launch): (&Kernel, &Launch),
+        inputs: &[View<'_>],
+        right: Option<&Buffer>,
+        outputs: &mut [Buffer],
+    ) -> Result<(), EngineError> {
+        let probes = self.check.probes(self.backend, kernel, outputs);
+        let mut given = inputs.to_vec();
+        if let Some(buffer) = right {
+            given[1].buffer = buffer;
+        }
+        self.backend.run(kernel, self.step, &given, outputs);
+        self.check.compare(self.backend, (kernel, launch), inputs, outputs, &probes, self.step)
     }
 
     fn source<'a>(&'a self, memory: &'a Memory, node: NodeId) -> &'a Buffer {
@@ -409,7 +470,7 @@ impl Run<'_> {
             let kernel = resumed(kernel, rows, carry.started);
             carry.started = true;
             let mut outputs = take(memory, &launch.writes);
-            self.backend.run(&kernel, self.step, &self.views(memory, launch, 0), &mut outputs);
+            self.compute((&kernel, launch), &self.views(memory, launch, 0), None, &mut outputs)?;
             give_back(memory, &launch.writes, outputs);
             return Ok(());
         }
@@ -457,7 +518,8 @@ impl Run<'_> {
         let buffers: Vec<Buffer> = staged.iter().map(upload).collect::<Result<_, BackendError>>()?;
         let views: Vec<View<'_>> = buffers.iter().map(|buffer| View { buffer, origin: 0 }).collect();
         let mut outputs = take(memory, &launch.writes);
-        self.backend.run(&resumed(kernel, done, carry.started), self.step, &views, &mut outputs);
+        let kernel = resumed(kernel, done, carry.started);
+        self.compute((&kernel, launch), &views, None, &mut outputs)?;
         give_back(memory, &launch.writes, outputs);
         carry.started = true;
         Ok(())

@@ -5,9 +5,10 @@ use samebit_engine::plan::{Action, Plan, PlanError};
 use samebit_engine::recompute::Thrift;
 use samebit_engine::{Engine, EngineError, Outcome, Settings, Watch};
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama};
-use samebit_graph::interpret::{Bits, next_states, run_step};
+use samebit_graph::interpret::{self, next_states, run_step};
 use samebit_graph::node::{Kind, NodeId};
-use samebit_num::Soft;
+use samebit_num::fold::{Bits, Numerics};
+use samebit_num::{Native, Soft};
 use samebit_ops::{Backend, Buffer, backend};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ fn backends() -> Vec<Arc<dyn Backend>> {
 fn interpreted((program, states, tables): &Fixture) -> (Vec<Vec<u32>>, Vec<Outcome>) {
     let mut states = states.clone();
     let outcomes = (0..STEPS).map(|step| {
-        let outputs = run_step(&mut Bits(Soft), program, &states, tables, step);
+        let outputs = run_step(&mut interpret::Bits(Soft), program, &states, tables, step);
         states = next_states(program, &outputs);
         Outcome { loss: outputs[program.loss as usize][0], grad_norm: outputs[program.grad_norm as usize][0] }
     });
@@ -74,7 +75,15 @@ fn assert_same(
 
 fn fixtures() -> Vec<(&'static str, Fixture)> {
     let odd = Dims { sequences: 6, ..Dims::default() };
-    vec![("gpt", gpt(odd)), ("gpt with dropout", gpt(Dims { dropout: 0.2, ..odd })), ("llama", llama(odd))]
+    let exact = |bits| Dims { numerics: Numerics::Exact(bits), ..odd };
+    vec![
+        ("gpt", gpt(odd)),
+        ("gpt with dropout", gpt(Dims { dropout: 0.2, ..odd })),
+        ("llama", llama(odd)),
+        ("gpt in exact8", gpt(exact(Bits::Eight))),
+        ("llama in exact14", llama(exact(Bits::Fourteen))),
+        ("gpt in exact21", gpt(exact(Bits::TwentyOne))),
+    ]
 }
 
 #[test]
@@ -96,6 +105,46 @@ fn every_schedule_gives_the_interpreters_bits() {
     }
     if cfg!(debug_assertions) {
         assert!(samebit_ops::is_marked("engine: block straddles micro-batches"));
+        assert!(samebit_ops::is_marked("engine: weights prepared for all micro-batches"));
+    }
+}
+
+/// Folds of several blocks, a sequence beyond one block of keys, a batch whose blocks straddle micro-batches, rows at their greatest
+/// magnitude: every way in which an exact product can be added up.
+#[test]
+fn exact_products_of_large_folds_have_one_result() {
+    for bits in Bits::ALL {
+        let numerics = Numerics::Exact(bits);
+        let dims = Dims {
+            sequences: 2,
+            time: 261,
+            head_size: 4,
+            layers: 1,
+            hidden: 300,
+            vocabulary: 19,
+            numerics,
+            ..Dims::default()
+        };
+        let (program, mut states, tables) = llama(dims);
+        for (state, words) in program.states.iter().zip(&mut states) {
+            if ["gate.weight", "up.weight"].iter().any(|name| state.name.ends_with(name)) {
+                // Every other row is ± one number.
+                let rows = words.chunks_mut(state.shape[1] as usize).step_by(2);
+                rows.flatten().for_each(|word| *word = *word & 0x8000_0000 | 0x3e00_0000);
+            }
+        }
+        let fixture = (program, states, tables);
+        let outputs = run_step(&mut interpret::Bits(Native), &fixture.0, &fixture.1, &fixture.2, 0);
+        let expected = next_states(&fixture.0, &outputs);
+        for backend in backends() {
+            for (threads, micro_batches) in [(1, 1), (2, 2)] {
+                let settings = Settings { threads, micro_batches, ..Settings::default() };
+                let mut engine = engine(&fixture, backend.clone(), &settings);
+                engine.step(0).expect("a step");
+                let is_same = states_of(&engine) == expected;
+                assert!(is_same, "{}, {}, {settings:?}", numerics.name(), backend.name());
+            }
+        }
     }
 }
 
@@ -115,7 +164,8 @@ fn with_little_memory_values_are_computed_again_to_the_same_bits() {
         let fewer = plan.words();
         assert!(fewer < words * 3 / 4, "{name}: {fewer} words of {words}");
         for micro_batches in [1, 2] {
-            let settings = Settings { threads: 2, micro_batches, memory: Some(fewer * 4) };
+            let settings =
+                Settings { threads: 2, micro_batches, memory: Some(fewer * 4), ..Settings::default() };
             let found = executed(&fixture, backends()[0].clone(), &settings);
             assert_same(&fixture, &found, &all, &format!("{name}, {micro_batches} micro-batches"));
         }
@@ -131,10 +181,12 @@ fn with_little_memory_values_are_computed_again_to_the_same_bits() {
 
 #[test]
 fn the_reference_backend_agrees() {
-    let fixture = llama(Dims { sequences: 2, layers: 1, ..Dims::default() });
-    let expected = interpreted(&fixture);
-    let reference: Arc<dyn Backend> = Arc::from(backend("reference").expect("always there"));
-    assert_same(&fixture, &executed(&fixture, reference, &Settings::default()), &expected, "reference");
+    for numerics in Numerics::ALL {
+        let fixture = llama(Dims { sequences: 2, layers: 1, numerics, ..Dims::default() });
+        let expected = interpreted(&fixture);
+        let reference: Arc<dyn Backend> = Arc::from(backend("reference").expect("always there"));
+        assert_same(&fixture, &executed(&fixture, reference, &Settings::default()), &expected, "reference");
+    }
 }
 
 /// Collects every node's words.
@@ -151,7 +203,7 @@ impl Watch for Collect {
 fn a_trace_shows_every_node_as_interpreted() {
     for (name, fixture) in fixtures() {
         let (program, states, tables) = &fixture;
-        let outputs = run_step(&mut Bits(Soft), program, states, tables, 0);
+        let outputs = run_step(&mut interpret::Bits(Soft), program, states, tables, 0);
         for backend in backends() {
             let mut engine = engine(&fixture, backend, &Settings { threads: 2, ..Settings::default() });
             let mut collect = Collect(vec![Vec::new(); program.nodes.len()]);

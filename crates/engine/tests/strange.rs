@@ -3,10 +3,11 @@
 
 use samebit_engine::{Engine, Settings};
 use samebit_graph::fixtures::{Dims, gpt, llama};
-use samebit_graph::interpret::{Bits, next_states, run_step};
+use samebit_graph::interpret::{self, next_states, run_step};
 use samebit_graph::node::{Input, Kind, Node};
 use samebit_graph::{DType, Index, Program};
 use samebit_num::Native;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_ops::{Backend, Cpu};
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ fn compare(
         engine.write_state(index, words).expect("a state of the declared size");
     }
     engine.step(1).expect("a step");
-    let outputs = run_step(&mut Bits(Native), program, states, tables, 1);
+    let outputs = run_step(&mut interpret::Bits(Native), program, states, tables, 1);
     for (index, (state, expected)) in program.states.iter().zip(next_states(program, &outputs)).enumerate() {
         let mut found = vec![0; expected.len()];
         engine.read_state(index, 0, &mut found);
@@ -112,7 +113,9 @@ fn disturbed_programs_are_computed_as_defined() {
     let dims = Dims { sequences: 2, layers: 1, vocabulary: 11, hidden: 10, ..Dims::default() };
     let mut choice = Choice(0x9e37_79b9_7f4a_7c15);
     let mut taken = [0, 0];
-    for (name, (program, states, tables)) in [("gpt", gpt(dims)), ("llama", llama(dims))] {
+    let exact = Dims { numerics: Numerics::Exact(Bits::Fourteen), ..dims };
+    let models = [("gpt", gpt(dims)), ("llama", llama(dims)), ("llama in exact14", llama(exact))];
+    for (name, (program, states, tables)) in models {
         for round in 0..500 {
             let mut strange = program.clone();
             let node = choice.below(strange.nodes.len() as u64) as usize;

@@ -10,6 +10,7 @@ use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId, Predicate};
 use crate::operators::{Call, Operator};
 use crate::program::{Declaration, Program};
 use crate::scalar;
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Code, RegType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -69,18 +70,18 @@ impl Builder {
         self.push(map(op, shape, inputs, code))
     }
 
-    /// A fold of ordered products: Σ over k in 0..extent of a · b.
+    /// A fold of products: Σ over k in 0..extent of a · b.
     pub fn product(
         &mut self,
         op: &str,
+        numerics: Numerics,
         shape: &[u64],
         extent: u64,
         a: (NodeId, Index),
         b: (NodeId, Index),
-        predicate: Option<Predicate>,
     ) -> NodeId {
         let inputs = vec![Input::Outer(a.0, a.1), Input::Outer(b.0, b.1)];
-        self.push(product(op, shape, extent, inputs, predicate))
+        self.push(product(op, numerics, shape, extent, inputs, None))
     }
 
     /// A fold of ordered sums of the terms that `code` makes.
@@ -378,15 +379,16 @@ pub fn map(op: &str, shape: &[u64], inputs: Vec<Input>, code: Code) -> Node {
     Node { op: op.into(), dtype, shape: shape.into(), kind: Kind::Map { inputs, code } }
 }
 
-/// A node that is an ordered product of two inputs.
+/// A node that is a product of two inputs.
 pub fn product(
     op: &str,
+    numerics: Numerics,
     shape: &[u64],
     extent: u64,
     factors: Vec<Input>,
     predicate: Option<Predicate>,
 ) -> Node {
-    fold(op, shape, FoldKind::Product, extent, factors, scalar::factors(), predicate)
+    fold(op, shape, FoldKind::Product(numerics), extent, factors, scalar::factors(), predicate)
 }
 
 /// A fold node.

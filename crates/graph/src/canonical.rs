@@ -20,6 +20,7 @@ use crate::limits::{
 use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};
 use crate::program::{Declaration, Program, Spec};
 use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder, Tag, Tree, hash, steps};
+use samebit_num::fold::{Bits, Numerics};
 use samebit_num::{Code, INSTRUCTION_BYTES, RegType};
 
 /// The version of the canonical form and of the meaning of programs.
@@ -196,7 +197,7 @@ impl Canonical for Predicate {
 }
 
 fn encode_fold(encoder: &mut Encoder, fold: &Fold) {
-    encoder.u8(fold.kind as u8);
+    encoder.u8(fold_tag(fold.kind));
     encoder.u64(fold.extent);
     match &fold.predicate {
         None => encoder.u8(0),
@@ -206,12 +207,24 @@ fn encode_fold(encoder: &mut Encoder, fold: &Fold) {
     encode_code(encoder, &fold.code);
 }
 
+const fn fold_tag(kind: FoldKind) -> u8 {
+    match kind {
+        FoldKind::Product(Numerics::F32) => 0,
+        FoldKind::Sum => 1,
+        FoldKind::Max => 2,
+        FoldKind::Product(Numerics::Exact(Bits::Eight)) => 3,
+        FoldKind::Product(Numerics::Exact(Bits::Fourteen)) => 4,
+        FoldKind::Product(Numerics::Exact(Bits::TwentyOne)) => 5,
+    }
+}
+
 fn decode_fold(decoder: &mut Decoder<'_>, scope: Scope<'_>) -> Result<Fold, DecodeError> {
     let tag = decoder.u8("fold")?;
     let kind = match tag {
-        0 => FoldKind::Product,
+        0 => FoldKind::Product(Numerics::F32),
         1 => FoldKind::Sum,
         2 => FoldKind::Max,
+        3..=5 => FoldKind::Product(Numerics::Exact(Bits::ALL[usize::from(tag) - 3])),
         _ => return Err(decoder.unknown_tag("fold", tag)),
     };
     let extent = decoder.u64("extent")?;

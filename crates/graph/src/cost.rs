@@ -106,7 +106,7 @@ impl Counter<'_> {
             Kind::Map { code, .. } => product([rows, node.len(), instructions(code)]),
             Kind::Fold(fold) => {
                 let term = match fold.kind {
-                    FoldKind::Product => 2,
+                    FoldKind::Product(_) => 2,
                     FoldKind::Sum | FoldKind::Max => 1 + instructions(&fold.code),
                 };
                 term.saturating_mul(self.terms(node, fold, rows))

@@ -14,7 +14,7 @@ use crate::operators::{
 };
 use crate::optimizer::{AdamW, SCHEDULE_COLUMNS, Tensor, clip_factor, global_norm, schedule};
 use crate::program::Program;
-use samebit_num::{Native, functions, philox::Stream};
+use samebit_num::{Native, fold::Numerics, functions, philox::Stream};
 
 /// The dimensions of a fixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +41,8 @@ pub struct Dims {
     pub dropout: f64,
     /// Where weights and tokens come from.
     pub seed: u64,
+    /// How the products of linear layers and attention are computed.
+    pub numerics: Numerics,
 }
 
 impl Default for Dims {
@@ -58,6 +60,7 @@ impl Default for Dims {
             steps: 3,
             dropout: 0.0,
             seed: 7,
+            numerics: Numerics::F32,
         }
     }
 }
@@ -114,7 +117,7 @@ pub fn gpt(dims: Dims) -> Fixture {
         x = model.builder.apply(elementwise::ADD, &[x, narrow]);
     }
     let normal = model.layer_norm("ln_f", x);
-    let logits = model.builder.apply(Linear, &[normal, tokens]);
+    let logits = model.builder.apply(Linear { numerics: dims.numerics }, &[normal, tokens]);
     let loss = model.builder.apply(CrossEntropy, &[logits, nodes.labels]);
     model.finish(loss)
 }
@@ -170,6 +173,7 @@ impl Dims {
             key_heads: self.key_heads,
             head_size: self.head_size,
             scale: (1.0 / (self.head_size as f64).sqrt()) as f32,
+            numerics: self.numerics,
         }
     }
 
@@ -224,7 +228,7 @@ impl Model {
     fn linear(&mut self, name: &str, x: NodeId, columns: u64) -> NodeId {
         let terms = self.builder.matrix(x).1;
         let weight = self.weight(name, &[columns, terms]);
-        self.builder.apply(Linear, &[x, weight])
+        self.builder.apply(Linear { numerics: self.dims.numerics }, &[x, weight])
     }
 
     fn affine(&mut self, name: &str, x: NodeId, columns: u64) -> NodeId {

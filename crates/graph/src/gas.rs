@@ -7,6 +7,7 @@
 use crate::index::Atom;
 use crate::limits::{BLOCK, PAGE};
 use crate::node::{Fold, FoldKind, Input, Kind, Node};
+use samebit_num::fold::Numerics;
 use samebit_num::{Code, Op};
 use std::collections::BTreeSet;
 
@@ -43,8 +44,9 @@ const NEXT_PAGE: u64 = 6_000;
 const ATOM: u64 = 750;
 /// An input of a term: finding its element.
 const INPUT: u64 = 900;
-/// One term of a product.
+/// One term of an ordered product, and of an exact one whose factors are subnormal; others take half of that.
 const PRODUCT_TERM: u64 = 1_260;
+const EXACT_TERM: u64 = 600;
 /// Adding or comparing one term.
 const SUM_TERM: u64 = 2_050;
 
@@ -96,7 +98,7 @@ pub fn kept(node: &Node, node_bytes: u64) -> Vec<u8> {
 fn candidates(node: &Node) -> Vec<u8> {
     let (inputs, fold) = match &node.kind {
         Kind::Map { inputs, .. } => (&inputs[..], None),
-        Kind::Fold(fold) if fold.kind == FoldKind::Product => (&[][..], Some(fold)),
+        Kind::Fold(fold) if fold.kind.is_product() => (&[][..], Some(fold)),
         Kind::Fold(fold) => (&fold.inputs[..], Some(fold)),
         _ => return Vec::new(),
     };
@@ -133,10 +135,11 @@ fn last(node: &Node, kept: &[u8], node_bytes: u64) -> u64 {
             let values = sides(fold, not_kept(&PREDICATE_SLOT));
             let inputs = (0u8..).zip(&fold.inputs).filter(|(slot, _)| not_kept(slot)).map(|(_, input)| input);
             let terms = fold.extent.min(BLOCK);
-            let is_product = fold.kind == FoldKind::Product;
-            let (terms, term) = match is_product {
-                true => (terms, PRODUCT_TERM),
-                false => (
+            let (terms, term) = match fold.kind {
+                // A block that the predicate cuts is folded in order.
+                FoldKind::Product(Numerics::Exact(_)) if fold.predicate.is_none() => (terms, EXACT_TERM),
+                FoldKind::Product(_) => (terms, PRODUCT_TERM),
+                FoldKind::Sum | FoldKind::Max => (
                     terms.min(LANE_TERMS),
                     SUM_TERM + INPUT * fold.inputs.len() as u64 + instructions(&fold.code),
                 ),
@@ -158,7 +161,7 @@ fn keep(node: &Node, slot: u8, node_bytes: u64) -> u64 {
     match &node.kind {
         Kind::Map { inputs, .. } => cost(inputs.get(usize::from(slot)).into_iter(), node_bytes, 1, 0, INPUT),
         Kind::Fold(fold) if slot == PREDICATE_SLOT => {
-            let terms = if fold.kind == FoldKind::Product { BLOCK } else { LANE_TERMS };
+            let terms = if fold.kind.is_product() { BLOCK } else { LANE_TERMS };
             cost(sides(fold, true).iter(), node_bytes, fold.extent.min(terms), 0, 0)
         }
         Kind::Fold(fold) => cost(
@@ -311,7 +314,14 @@ mod tests {
         let mut leaves = vec![
             (
                 "product block on two pages each, K = 4097",
-                product("product", &[1 << 16, 1 << 16], 4097, vec![row(1), Input::Outer(2, second)], None),
+                product(
+                    "product",
+                    Numerics::F32,
+                    &[1 << 16, 1 << 16],
+                    4097,
+                    vec![row(1), Input::Outer(2, second)],
+                    None,
+                ),
             ),
             ("sum lane on two pages", sum(scalar::copy(), vec![row(1)])),
             ("sum lane of squares", sum(square, vec![row(1)])),

@@ -72,10 +72,10 @@ impl<A: Arith<U = u32, M = bool>> Machine for Bits<A> {
         let arith = &mut self.0;
         let total = arith.float(total);
         let block = match kind {
-            FoldKind::Product => {
+            FoldKind::Product(numerics) => {
                 let factors: Vec<_> =
                     terms.iter().map(|term| term.map(|term| factors(arith, term))).collect();
-                fold::product_block(arith, factors)
+                numerics.block(arith, factors)
             }
             FoldKind::Sum | FoldKind::Max => {
                 let values: Vec<_> = terms.iter().map(|term| term.map(|term| single(arith, term))).collect();
@@ -93,7 +93,7 @@ impl<A: Arith<U = u32, M = bool>> Machine for Bits<A> {
 
 fn fold_kind(kind: FoldKind) -> fold::Kind {
     match kind {
-        FoldKind::Product => fold::Kind::Product,
+        FoldKind::Product(_) => fold::Kind::Product,
         FoldKind::Sum => fold::Kind::Sum,
         FoldKind::Max => fold::Kind::Maximum,
     }
@@ -279,7 +279,7 @@ fn term<M: Machine>(
     }
     let values: Vec<_> = fold.inputs.iter().map(|input| frame.input(machine, input, &at)).collect();
     Some(match fold.kind {
-        FoldKind::Product => Term::Factors(values[0], values[1]),
+        FoldKind::Product(_) => Term::Factors(values[0], values[1]),
         FoldKind::Sum | FoldKind::Max => Term::Value(machine.run(&fold.code, &values)),
     })
 }

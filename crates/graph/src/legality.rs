@@ -12,7 +12,7 @@ use crate::limits::{
     INDEX_DEPTH_LIMIT, INPUT_LIMIT, INTEGER_TENSOR_LIMIT, NAME_LIMIT, NODE_LIMIT, OPERATOR_NAME_LIMIT,
     RANK_LIMIT, STATE_LIMIT, STEP_LIMIT, TABLE_LIMIT, TERM_LIMIT,
 };
-use crate::node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId};
+use crate::node::{DType, Fold, Input, Kind, Node, NodeId};
 use crate::program::{Declaration, Program};
 use samebit_num::RegType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,7 +272,7 @@ fn product(node: &Node, _: &Context<'_>) -> Result<(), Fault> {
         return Err(Fault::Types);
     }
     let legal = fold.code.inputs() == [RegType::F; 2] && fold.code.instrs().is_empty();
-    if fold.kind == FoldKind::Product && !legal { Err(Fault::Product) } else { Ok(()) }
+    if fold.kind.is_product() && !legal { Err(Fault::Product) } else { Ok(()) }
 }
 
 fn fold_extent(node: &Node, _: &Context<'_>) -> Result<(), Fault> {

@@ -12,7 +12,7 @@
 //! // y = relu(x · wᵀ); the loss is |y|, and the step replaces w by its gradient.
 //! let mut builder = Builder::new();
 //! let (x, w) = (builder.state("x", &[1, 2]), builder.state("w", &[1, 2]));
-//! let product = builder.apply(Linear, &[x, w]);
+//! let product = builder.apply(Linear::default(), &[x, w]);
 //! let y = builder.apply(elementwise::RELU, &[product]);
 //! let gradient = builder.gradient(y, &[w])[0];
 //! let norm = optimizer::global_norm(&mut builder, &[gradient]);
@@ -50,3 +50,4 @@ pub use error::{Fault, GraphError};
 pub use index::Index;
 pub use node::{DType, Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};
 pub use program::{Declaration, Program, Spec};
+pub use samebit_num::fold::Numerics;

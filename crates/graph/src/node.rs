@@ -2,6 +2,7 @@
 
 use crate::index::Index;
 use samebit_num::Code;
+use samebit_num::fold::Numerics;
 
 /// The position of a node in its program, or in a composite's body.
 pub type NodeId = u32;
@@ -64,12 +65,19 @@ pub struct Fold {
 /// The rule of a fold's block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FoldKind {
-    /// `acc = fma(a, b, acc)` in rising order.
-    Product,
+    /// The sum of products of two factors, ordered or exact.
+    Product(Numerics),
     /// Sixteen lanes, then a tree.
     Sum,
     /// The greatest term.
     Max,
+}
+
+impl FoldKind {
+    /// Whether the terms are products of two factors.
+    pub fn is_product(self) -> bool {
+        matches!(self, FoldKind::Product(_))
+    }
 }
 
 /// A comparison of two index maps.
@@ -134,6 +142,15 @@ impl Node {
     /// Whether the output has no element; never true of a legal node.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How the products of the node are computed: of a product, or of the first one in a composite's body.
+    pub fn numerics(&self) -> Option<Numerics> {
+        match &self.kind {
+            Kind::Fold(Fold { kind: FoldKind::Product(numerics), .. }) => Some(*numerics),
+            Kind::Composite { body, .. } => body.iter().find_map(Node::numerics),
+            _ => None,
+        }
     }
 
     /// The inputs of a map or fold; none for the others.

@@ -1,7 +1,8 @@
 //! A program: the operator graph of one step (docs/spec/program.md §1), and the [`Spec`] of a whole run.
 
-use crate::node::{DType, Node, NodeId};
+use crate::node::{DType, FoldKind, Kind, Node, NodeId};
 use samebit_commit::Digest;
+use samebit_num::fold::Numerics;
 
 /// The operator graph of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,27 @@ pub struct Spec {
     pub steps: u64,
     /// Steps in a segment; the last may be short.
     pub segment_steps: u64,
-    /// The arithmetic of the products: `f32`.
+    /// The arithmetic of the products, [`Program::profile`].
     pub profile: String,
+}
+
+impl Program {
+    /// The numerics of the program's exact products, the fewest bits first, joined by `+`; `f32` if it has none.
+    pub fn profile(&self) -> String {
+        let exact = |numerics: &Numerics| {
+            *numerics != Numerics::F32 && self.nodes.iter().any(|node| multiplies(node, *numerics))
+        };
+        let names: Vec<&str> =
+            Numerics::ALL.iter().filter(|numerics| exact(numerics)).map(|numerics| numerics.name()).collect();
+        if names.is_empty() { Numerics::F32.name().to_owned() } else { names.join("+") }
+    }
+}
+
+/// Whether the node, or one of its body, is a product with these numerics.
+fn multiplies(node: &Node, numerics: Numerics) -> bool {
+    match &node.kind {
+        Kind::Fold(fold) => fold.kind == FoldKind::Product(numerics),
+        Kind::Composite { body, .. } => body.iter().any(|node| multiplies(node, numerics)),
+        _ => false,
+    }
 }

@@ -3,7 +3,7 @@
 use samebit_graph::interpret::{Bits, run_step};
 use samebit_graph::operators::Attention;
 use samebit_graph::{Builder, DType, Program};
-use samebit_num::{Native, philox::Stream};
+use samebit_num::{Native, fold::Numerics, philox::Stream};
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::{Backend, Kernel, Reference, View};
 
@@ -25,6 +25,7 @@ fn kernel(attention: &Attention, pass: Pass, inputs: &[&[u32]], lens: &[usize]) 
         group: size(attention.group()),
         head_size: size(attention.head_size),
         scale: attention.scale.to_bits(),
+        numerics: attention.numerics,
     };
     let buffer = |words: &[u32]| {
         let mut buffer = Reference.allocate(words.len()).expect("memory");
@@ -81,7 +82,11 @@ fn check(attention: Attention) {
 
 #[test]
 fn composites_have_the_bits_of_the_kernel() {
-    for (time, heads, key_heads, head_size) in [(5, 3, 3, 12), (7, 4, 2, 3), (1, 2, 1, 4), (130, 2, 1, 2)] {
-        check(Attention { time, heads, key_heads, head_size, scale: 0.3 });
+    for (time, heads, key_heads, head_size) in
+        [(5, 3, 3, 12), (7, 4, 2, 3), (1, 2, 1, 4), (130, 2, 1, 2), (259, 1, 1, 2)]
+    {
+        for numerics in Numerics::ALL {
+            check(Attention { time, heads, key_heads, head_size, scale: 0.3, numerics });
+        }
     }
 }

@@ -3,7 +3,7 @@
 use samebit_graph::fixtures::{self, Dims};
 use samebit_graph::index::{coord, element, fold, row};
 use samebit_graph::{
-    DType, Declaration, Fault, Fold, GraphError, Index, Input, Kind, Node, Program, Relation,
+    DType, Declaration, Fault, Fold, GraphError, Index, Input, Kind, Node, Numerics, Program, Relation,
 };
 use samebit_num::{Code, RegType};
 
@@ -292,9 +292,12 @@ fn programs_of_real_size_are_legal() {
         steps: 1,
         dropout: 0.1,
         seed: 1,
+        numerics: Numerics::F32,
     };
-    for model in [fixtures::gpt, fixtures::llama] {
-        let (program, ..) = model(dims);
+    for (model, numerics) in
+        [fixtures::gpt, fixtures::llama].into_iter().zip([Numerics::F32, Numerics::ALL[2]])
+    {
+        let (program, ..) = model(Dims { numerics, ..dims });
         assert_eq!(program.check(), Ok(()));
         assert!(program.cost().flops > 1 << 37);
     }

@@ -4,6 +4,7 @@ use samebit_graph::fixtures::{self, Dims, Fixture};
 use samebit_graph::interpret::{Bits, next_states, run_step};
 use samebit_graph::operators::{Attention, AttentionPart};
 use samebit_graph::{Kind, Program};
+use samebit_num::fold::Numerics;
 use samebit_num::{Native, Soft};
 
 type Model = fn(Dims) -> Fixture;
@@ -82,6 +83,21 @@ fn programs_hold_no_dead_and_no_double_node() {
     }
 }
 
+#[test]
+fn numerics_are_part_of_the_program_and_of_its_profile() {
+    let programs = Numerics::ALL.map(|numerics| fixtures::gpt(Dims { numerics, ..small() }).0);
+    let digests: std::collections::BTreeSet<_> = programs.iter().map(Program::digest).collect();
+    assert_eq!(digests.len(), programs.len());
+    assert_eq!(programs.each_ref().map(|program| program.profile()), Numerics::ALL.map(Numerics::name));
+    let mut mixed = programs[1].clone();
+    let other = programs[3].nodes.iter().position(|node| node.op == "linear").expect("a linear layer");
+    mixed.nodes[other] = programs[3].nodes[other].clone();
+    assert_eq!(mixed.profile(), "exact8+exact21");
+    for program in &programs {
+        program.check().expect("a legal program");
+    }
+}
+
 fn composites(program: &Program) -> Vec<(Attention, AttentionPart)> {
     let is_composite = |node: &&samebit_graph::Node| matches!(node.kind, Kind::Composite { .. });
     let found = program.nodes.iter().filter(is_composite);
@@ -97,6 +113,7 @@ fn attention_is_recognized_by_its_structure() {
         (Dims { layers: 1, ..Dims::default() }, fixtures::llama),
         (Dims { layers: 1, time: 1, ..Dims::default() }, fixtures::llama),
         (Dims { layers: 1, heads: 6, key_heads: 2, ..Dims::default() }, fixtures::llama),
+        (Dims { layers: 1, numerics: Numerics::ALL[2], ..Dims::default() }, fixtures::llama),
     ] {
         let (program, ..) = model(dims);
         let found = composites(&program);
@@ -105,6 +122,7 @@ fn attention_is_recognized_by_its_structure() {
             let read = (attention.heads, attention.key_heads, attention.head_size, attention.time);
             assert_eq!(read, (dims.heads, dims.key_heads, dims.head_size, dims.time));
             assert_eq!(attention.scale, (1.0 / (dims.head_size as f64).sqrt()) as f32);
+            assert_eq!(attention.numerics, dims.numerics);
         }
         let parts: Vec<_> = found.iter().map(|(_, part)| *part).collect();
         use AttentionPart::{Key, Maximum, Output, Query, Sum, Value};

@@ -9,8 +9,10 @@
 //! A block's result and the joining of totals are separate, because a dispute opens *previous total, one block → next total*.
 
 mod exact;
+mod numerics;
 
 pub use exact::{Bits, LEAST_EXPONENT, exact_block, exact_product, quantise};
+pub use numerics::Numerics;
 
 use crate::arith::Arith;
 

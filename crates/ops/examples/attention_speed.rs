@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use samebit_num::fold::Numerics;
 use samebit_ops::attention::{AttentionKernel, Pass, attention};
 use samebit_ops::product::{Matrix, MatrixMut, Start, product};
 use samebit_ops::simd::Isa;
@@ -37,7 +38,16 @@ fn measure(isa: Isa) {
         [2, 200, 6, 1, 12],
     ] {
         let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
-        let kernel = |pass| AttentionKernel { pass, batch, time, heads, group, head_size, scale };
+        let kernel = |pass| AttentionKernel {
+            pass,
+            batch,
+            time,
+            heads,
+            group,
+            head_size,
+            scale,
+            numerics: Numerics::F32,
+        };
         let causal = (batch * heads * time * (time + 1) / 2 * head_size * 2) as f64 / 1e9;
         let [forward, backward] = [Pass::Forward, Pass::Backward].map(|pass| seconds_of(isa, &kernel(pass)));
         let [forward_speed, backward_speed] = [2.0 * causal / forward, 5.0 * causal / backward];

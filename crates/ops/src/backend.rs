@@ -19,7 +19,7 @@ pub struct Buffer(pub Box<dyn Any + Send + Sync>);
 /// A kernel with its shape; the operands are given to [`Backend::run`] in the order that each kernel's type documents.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
-    /// C = A · Bᵀ by ordered products.
+    /// C = A · Bᵀ by ordered or exact products.
     Product(ProductKernel),
     /// Per column, the ordered product of two columns, or of a column with ones.
     ColumnProduct(ColumnProductKernel),
@@ -77,6 +77,12 @@ pub trait Backend: Send + Sync {
     /// Runs a kernel at step `step` of the job; outputs never alias inputs. A buffer may be longer than the kernel needs: its
     /// first words are used. Uses the threads of rayon's current pool.
     fn run(&self, kernel: &Kernel, step: u64, inputs: &[View<'_>], outputs: &mut [Buffer]);
+
+    /// The right operand of a product in a form of the backend's own, which any number of runs of the kernel take in its place: what is the same
+    /// for several of them is rearranged once. Nothing where that would not pay.
+    fn prepare(&self, _kernel: &ProductKernel, _right: View<'_>) -> Option<Buffer> {
+        None
+    }
 
     /// SHA-256 digests of the buffer's pages: tag 0x00 and up to 256 words, little-endian (docs/spec/commitment.md).
     fn page_digests(&self, buffer: &Buffer, words: usize) -> Vec<[u8; 32]>;

@@ -12,11 +12,13 @@
 //! the engine uses:
 //!
 //! ```
+//! use samebit_num::fold::Numerics;
 //! use samebit_ops::product::{Layout, ProductKernel};
 //! use samebit_ops::{Backend, Cpu, Kernel, Reference, View};
 //!
 //! let rows = Layout { offset: 0, row_stride: 2, k_stride: 1 };
-//! let kernel = Kernel::Product(ProductKernel { m: 2, n: 1, k: 2, a: rows, b: rows, accumulate: false });
+//! let numerics = Numerics::F32;
+//! let kernel = Kernel::Product(ProductKernel { numerics, m: 2, n: 1, k: 2, a: rows, b: rows, accumulate: false });
 //! let run = |backend: &dyn Backend| {
 //!     let mut a = backend.allocate(4)?;
 //!     let mut b = backend.allocate(2)?;
@@ -35,6 +37,7 @@
 //! ```
 pub mod attention;
 mod backend;
+pub mod check;
 mod cpu;
 mod digest;
 pub mod exact;

@@ -2,10 +2,12 @@
 //!
 //! Promise: no floating-point instruction, no intrinsics, no threads. Whatever differs from it is wrong.
 
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Binary32, Soft, fold, run};
 
 use crate::backend::{Backend, BackendError, Buffer, Kernel, View};
 use crate::digest::{PAGE_WORDS, page_digest};
+use crate::exact::definition::exact_product;
 use crate::product::definition::ordered_product;
 use crate::product::{ColumnProductKernel, Layout, ProductKernel};
 use crate::rows::{Operand, define_rows};
@@ -95,7 +97,11 @@ fn product(kernel: &ProductKernel, inputs: &[&[u32]], output: &mut [u32]) {
         let (m, n) = (index / kernel.n, index % kernel.n);
         let terms =
             (0..kernel.k).map(|k| (element(inputs[0], kernel.a, m, k), element(inputs[1], kernel.b, n, k)));
-        let total = ordered_product(&mut Soft, start(kernel.accumulate, *word), terms);
+        let before = start(kernel.accumulate, *word);
+        let total = match kernel.numerics {
+            Numerics::F32 => ordered_product(&mut Soft, before, terms),
+            Numerics::Exact(bits) => exact_product(&mut Soft, bits, before, &terms.collect::<Vec<_>>()),
+        };
         *word = Soft.bits(total);
     }
 }

@@ -1,5 +1,6 @@
 //! Every kernel through [`Backend::run`], on every backend: the same words as the reference's.
 
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Code, Recorder, RegF, functions};
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::permute::PermuteKernel;
@@ -84,6 +85,10 @@ impl Random {
         self.floats(length).into_iter().map(|word| if word == 1 << 31 { 0 } else { word }).collect()
     }
 
+    fn numerics(&mut self) -> Numerics {
+        Numerics::ALL[self.word() as usize % Numerics::ALL.len()]
+    }
+
     fn keys(&mut self, length: usize, below: usize) -> Vec<u32> {
         (0..length).map(|_| self.word() % below as u32).collect()
     }
@@ -102,8 +107,8 @@ fn product(random: &mut Random) -> Case {
         (layout, random.floats(length))
     };
     let ((a, a_words), (b, b_words)) = (operand(m), operand(n));
-    let accumulate = random.coin();
-    let kernel = Kernel::Product(ProductKernel { m, n, k, a, b, accumulate });
+    let (accumulate, numerics) = (random.coin(), random.numerics());
+    let kernel = Kernel::Product(ProductKernel { numerics, m, n, k, a, b, accumulate });
     Case::new(kernel, vec![a_words, b_words], vec![random.totals(m * n)])
 }
 
@@ -197,8 +202,8 @@ fn total(random: &mut Random) -> Case {
 fn attention(random: &mut Random, pass: Pass) -> Case {
     let (batch, time, group, head_size) = (random.size(2), random.size(90), random.size(3), random.size(20));
     let heads = group * random.size(2);
-    let scale = 0.25f32.to_bits();
-    let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale };
+    let (scale, numerics) = (0.25f32.to_bits(), random.numerics());
+    let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics };
     let (inputs, outputs) = kernel.lengths();
     let inputs = inputs.into_iter().map(|length| random.floats(length)).collect();
     Case::new(Kernel::Attention(kernel), inputs, outputs.into_iter().map(|length| vec![5; length]).collect())

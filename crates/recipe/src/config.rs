@@ -122,6 +122,15 @@ impl ModelConfig {
         }
     }
 
+    /// The sites of products: the linear layers by their module's name in every block, `attention` for what attention itself multiplies, and
+    /// the head.
+    pub fn sites(&self) -> &'static [&'static str] {
+        match self {
+            Self::Gpt2(_) => &gpt2::SITES,
+            Self::Llama(_) => &llama::SITES,
+        }
+    }
+
     /// The longest row that the model takes.
     pub fn positions(&self) -> usize {
         match self {

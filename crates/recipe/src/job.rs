@@ -5,13 +5,15 @@
 
 mod dataset;
 mod market;
+mod numerics;
 mod training;
 
 use std::path::{Path, PathBuf};
 
 pub use dataset::{Dataset, Format};
 pub use market::Market;
-pub use training::{Numerics, Optimizer, Training};
+pub use numerics::Sites;
+pub use training::{Optimizer, Training};
 
 use crate::config::{self, ModelConfig, POSITIONS_LIMIT};
 use crate::error::{Error, Result, read_bounded};
@@ -130,7 +132,7 @@ impl Outline {
 }
 
 fn read_training(fields: &Fields<'_>, model: &ModelConfig) -> Result<Training> {
-    let training = training::read(fields)?;
+    let training = training::read(fields, model)?;
     if training.sequence_len <= model.positions() {
         return Ok(training);
     }

@@ -22,10 +22,11 @@ use std::collections::BTreeMap;
 
 use samebit_graph::Builder;
 use samebit_graph::node::NodeId;
-use samebit_graph::operators::Dropout;
+use samebit_graph::operators::{Dropout, Linear};
 
 use crate::config::ModelConfig;
 use crate::initial::{Init, InitialTensor};
+use crate::job::Sites;
 use crate::rotary::rotary_tables;
 
 /// The name of the table of cosines of rotary positions, f32 \[T, D/2\].
@@ -132,9 +133,16 @@ struct Sequences {
     time: u64,
     /// The seed of dropout; none outside training.
     dropout_seed: Option<u64>,
+    /// How each site's products are computed.
+    numerics: Sites,
 }
 
 impl Sequences {
+    /// The linear layer of a site.
+    fn linear(&self, site: &str) -> Linear {
+        Linear { numerics: self.numerics.of(site) }
+    }
+
     /// x, or x with dropout while training. Each place in a model has its own `stream`.
     fn drop(&self, builder: &mut Builder, x: NodeId, probability: f32, stream: usize) -> NodeId {
         match self.dropout_seed {

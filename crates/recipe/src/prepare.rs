@@ -7,7 +7,7 @@ use samebit_graph::{Program, batch};
 use crate::config::ModelConfig;
 use crate::data::{Source, TokenStream, load_tokens};
 use crate::error::Result;
-use crate::job::{Job, Optimizer, Training};
+use crate::job::{Job, Optimizer, Sites, Training};
 use crate::model::{self, Forward, Parameter};
 use crate::order::order_table;
 use crate::schedule::{bias_correction_table, learning_rate_table};
@@ -29,10 +29,10 @@ pub struct Prepared {
     pub micro_batches: u64,
     /// Tokens of a step.
     pub tokens_per_step: u64,
-    /// The arithmetic of products: `f32`.
-    pub profile: &'static str,
     /// The model.
     pub model: ModelConfig,
+    /// The arithmetic of its products.
+    pub numerics: Sites,
     /// Its parameters, which are the first states.
     pub parameters: Vec<Parameter>,
     /// How text becomes tokens.
@@ -71,8 +71,8 @@ pub fn prepare(job: &Job) -> Result<Prepared> {
         segment_steps: job.segment_steps as u64,
         micro_batches: training.gradient_accumulation_steps as u64,
         tokens_per_step: (training.rows_per_step() * training.sequence_len) as u64,
-        profile: training.numerics.name(),
         model: model.clone(),
+        numerics: training.numerics.clone(),
         parameters: model::parameters(model),
         tokenizer,
         sources,
@@ -85,7 +85,7 @@ impl Prepared {
     /// # Panics
     /// If `time` is 0 or above the model's positions.
     pub fn forward(&self, time: usize) -> Forward {
-        Forward::new(&self.model, time)
+        Forward::new(&self.model, &self.numerics, time)
     }
 }
 

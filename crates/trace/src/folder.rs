@@ -236,6 +236,11 @@ impl Folder {
             tables.push(words);
             roots.push(root);
         }
+        if receipt.profile != program.profile() {
+            let reason =
+                format!("the receipt's profile is {}, its program's {}", receipt.profile, program.profile());
+            return Err(TraceError::malformed(self.file("receipt.json"), reason));
+        }
         let spec = Spec {
             program: receipt.program,
             initial_state: receipt.initial_state,

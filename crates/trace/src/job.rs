@@ -42,7 +42,7 @@ impl Job {
             tables: roots.collect(),
             steps,
             segment_steps,
-            profile: "f32".to_owned(),
+            profile: program.profile(),
         };
         Job { program: Arc::new(program), spec, tables: Arc::new(tables) }
     }

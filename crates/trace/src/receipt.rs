@@ -4,15 +4,13 @@ use crate::{Job, TraceError};
 use samebit_commit::{Digest, steps};
 use samebit_graph::Program;
 use samebit_graph::limits::STEP_LIMIT;
+use samebit_num::fold::Numerics;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The receipt's format.
 pub const SCHEMA: u32 = 1;
-
-/// The arithmetic of products of this version.
-const PROFILE: &str = "f32";
 
 /// What a run computed, step by step of its segments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,8 +240,9 @@ impl Receipt {
         if self.steps == 0 || self.steps > STEP_LIMIT || self.segment_steps == 0 {
             return Some(format!("{} steps in segments of {} are no job's", self.steps, self.segment_steps));
         }
-        if self.profile != PROFILE {
-            return Some(format!("profile {:?}; hint: this version knows {PROFILE:?}", self.profile));
+        if !self.profile.split('+').all(|name| Numerics::ALL.iter().any(|known| known.name() == name)) {
+            let known = Numerics::ALL.map(Numerics::name).join(", ");
+            return Some(format!("profile {:?}; hint: this version knows {known}", self.profile));
         }
         let tokens = self.tables.get(crate::job::table::TOKENS).copied().unwrap_or(Digest::ZERO);
         (self.data != tokens).then(|| "the receipt's data is not its table of tokens".to_owned())

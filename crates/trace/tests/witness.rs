@@ -4,7 +4,7 @@ mod common;
 
 use common::{World, judge, said, word, worlds};
 use samebit_commit::{Digest, Sequence, sequence, steps, tensor};
-use samebit_graph::node::{FoldKind, Kind, Node};
+use samebit_graph::node::{Kind, Node};
 use samebit_trace::witness::{Kept, Leaf, Piece, Place, Proof, Rule, Side, operand, truth};
 use samebit_trace::{Claims, Element, Inside, Replay, TraceError};
 use std::collections::BTreeSet;
@@ -223,7 +223,7 @@ fn kept_operands_give_the_same_word() {
         for (node, element) in elements(&world, &replay) {
             let (inputs, piece) = match &node.kind {
                 Kind::Map { inputs, .. } => (inputs.len(), Piece::Map),
-                Kind::Fold(fold) if fold.kind != FoldKind::Product => (fold.inputs.len(), Piece::Lane(0, 5)),
+                Kind::Fold(fold) if !fold.kind.is_product() => (fold.inputs.len(), Piece::Lane(0, 5)),
                 _ => continue,
             };
             let proof = element.witness(Side::A, None, piece).expect("a piece");
@@ -283,7 +283,7 @@ fn leaves_of(node: &Node) -> BTreeSet<Leaf> {
     match &node.kind {
         Kind::State(_) | Kind::Table(_) => BTreeSet::from([Leaf::Source]),
         Kind::Map { .. } => BTreeSet::from([Leaf::Map]),
-        Kind::Fold(fold) if fold.kind == FoldKind::Product => BTreeSet::from([Leaf::Block]),
+        Kind::Fold(fold) if fold.kind.is_product() => BTreeSet::from([Leaf::Block]),
         Kind::Fold(_) => BTreeSet::from([Leaf::Lane, Leaf::LaneFold]),
         Kind::Composite { body, .. } => body.iter().flat_map(leaves_of).chain([Leaf::RowEnd]).collect(),
     }

@@ -5,7 +5,10 @@
 //! samebit-bench exact [the same]                                         our products of integers, the faster of both in f32
 //! samebit-bench step JOB.yaml [THREADS [ROUNDS]]                         our training step, PyTorch's (SAMEBIT_PYTHON)
 //! samebit-bench segment JOB.yaml DIR THREADS STEPS                       hashing and storing beside a segment's steps
+//! samebit-bench convergence DIR DOCS [MODEL]                             trains in every profile, writes the table and the curves
+//! samebit-bench convergence-report DIR DOCS                              writes them only
 //! ```
+mod convergence;
 mod exact;
 mod product;
 mod segment;
@@ -28,8 +31,15 @@ fn main() -> ExitCode {
             number(threads)
                 .and_then(|threads| run(threads, number(steps)?).map_err(|error| error.to_string()))
         }
+        Some((command, [folder, docs, rest @ ..])) if command == "convergence" && rest.len() < 2 => {
+            let only = rest.first().map_or("", String::as_str);
+            convergence::run(folder.as_ref(), docs.as_ref(), only).map_err(|error| error.to_string())
+        }
+        Some((command, [folder, docs])) if command == "convergence-report" => {
+            convergence::report(folder.as_ref(), docs.as_ref()).map_err(|error| error.to_string())
+        }
         _ => Err(
-            "hint: samebit-bench product … | exact … | step JOB.yaml … | segment JOB.yaml DIR THREADS STEPS"
+            "hint: samebit-bench product … | exact … | step JOB.yaml … | segment JOB.yaml DIR THREADS STEPS | convergence DIR DOCS"
                 .to_owned(),
         ),
     };

@@ -6,12 +6,13 @@ use crate::exact::Instruction;
 use crate::machine::{Argument, Launch, Machine, Memory};
 use crate::rows::{MAP_THREADS, row_kernel, total_kernel};
 use crate::{Error, Source, source};
-use samebit_num::fold::BLOCK;
-use samebit_ops::attention::{AttentionKernel, Pass};
+use samebit_num::fold::{BLOCK, Numerics};
+use samebit_ops::attention::{AttentionKernel, Pass, attention};
 use samebit_ops::permute::PermuteKernel;
 use samebit_ops::product::{ColumnProductKernel, Layout, ProductKernel};
 use samebit_ops::rows::RowProgram;
 use samebit_ops::scatter::ScatterKernel;
+use samebit_ops::simd::Isa;
 use samebit_ops::total::TotalKernel;
 use samebit_ops::{Backend, BackendError, Buffer, Kernel, View};
 use std::collections::BTreeMap;
@@ -379,10 +380,18 @@ impl Cuda {
     ) -> Result<(), Error> {
         let views: Vec<(u64, u64)> =
             inputs.iter().map(|view| (memory(view.buffer).address(), view.origin)).collect();
+        if let Kernel::Attention(kernel @ AttentionKernel { numerics: Numerics::Exact(_), .. }) = kernel {
+            return attention_on_host(kernel, inputs, outputs);
+        }
         let addresses: Vec<u64> = views.iter().map(|&(address, _)| address).collect();
         let outputs: Vec<u64> = outputs.iter().map(|buffer| memory(buffer).address()).collect();
         match kernel {
-            Kernel::Product(kernel) => self.product(kernel, addresses[0], addresses[1], outputs[0]),
+            Kernel::Product(kernel) => match kernel.numerics {
+                Numerics::F32 => self.product(kernel, addresses[0], addresses[1], outputs[0]),
+                Numerics::Exact(bits) => {
+                    self.exact_product(bits, kernel, addresses[0], addresses[1], outputs[0])
+                }
+            },
             Kernel::ColumnProduct(kernel) => self.column_product(kernel, &addresses, outputs[0]),
             Kernel::Rows(program) => self.rows(program, step, &views, &outputs),
             Kernel::Scatter(kernel) => {
@@ -408,6 +417,26 @@ fn by_key(keys: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
 
 fn memory(buffer: &Buffer) -> &Memory {
     buffer.0.downcast_ref().expect("the buffer is of this backend")
+}
+
+/// Attention in an exact profile, for which there are no kernels of a card: the processor computes it.
+fn attention_on_host(kernel: &AttentionKernel, inputs: &[View<'_>], outputs: &[Buffer]) -> Result<(), Error> {
+    let (input_lengths, output_lengths) = kernel.lengths();
+    let read = |(view, length): (&View<'_>, usize)| {
+        let mut words = vec![0; length];
+        memory(view.buffer).read(0, &mut words)?;
+        Ok(words.into_iter().map(f32::from_bits).collect())
+    };
+    let inputs: Vec<Vec<f32>> = inputs.iter().zip(input_lengths).map(read).collect::<Result<_, Error>>()?;
+    let mut results: Vec<Vec<f32>> = output_lengths.into_iter().map(|length| vec![0.0; length]).collect();
+    let given: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut places: Vec<&mut [f32]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+    attention(Isa::detect(), kernel, &given, &mut places);
+    let write = |(buffer, floats): (&Buffer, Vec<f32>)| {
+        let words: Vec<u32> = floats.into_iter().map(f32::to_bits).collect();
+        memory(buffer).write(0, &words)
+    };
+    outputs.iter().zip(results).try_for_each(write)
 }
 
 /// Digests as bytes: a digest lies in memory as its 32 bytes.

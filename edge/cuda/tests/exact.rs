@@ -5,7 +5,7 @@ mod common;
 use common::{Values, machines};
 use samebit_cuda::exact::{Instruction, define};
 use samebit_cuda::{Cuda, Memory};
-use samebit_num::fold::Bits;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_ops::product::{Layout, ProductKernel};
 
 fn check(bits: Bits, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, accumulate: bool) {
@@ -13,7 +13,7 @@ fn check(bits: Bits, values: &mut Values, [m, n, k]: [usize; 3], by_row: bool, a
         true => Layout { offset: 0, row_stride: 1, k_stride: rows },
         false => Layout { offset: 0, row_stride: k, k_stride: 1 },
     };
-    let kernel = ProductKernel { m, n, k, a: layout(m), b: layout(n), accumulate };
+    let kernel = ProductKernel { numerics: Numerics::F32, m, n, k, a: layout(m), b: layout(n), accumulate };
     let (a, b, before) = (values.words(m * k), values.words(n * k), values.totals(m * n));
     let mut expected = before.clone();
     define(bits, &kernel, &a, &b, &mut expected);

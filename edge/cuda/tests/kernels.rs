@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Values, backends, compare};
+use samebit_num::fold::Numerics;
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::permute::PermuteKernel;
 use samebit_ops::product::{ColumnProductKernel, Layout, ProductKernel};
@@ -24,7 +25,7 @@ fn layout(rows: usize, k: usize, by_row: bool, offset: usize) -> (Layout, usize)
 fn product(values: &mut Values, [m, n, k]: [usize; 3], [a_by_row, b_by_row]: [bool; 2], accumulate: bool) {
     let (a, a_len) = layout(m, k, a_by_row, 5);
     let (b, b_len) = layout(n, k, b_by_row, 0);
-    let kernel = Kernel::Product(ProductKernel { m, n, k, a, b, accumulate });
+    let kernel = Kernel::Product(ProductKernel { numerics: Numerics::F32, m, n, k, a, b, accumulate });
     let inputs = [values.words(a_len), values.words(b_len)];
     compare(&Reference, &kernel, 0, &inputs, &[values.totals(m * n)]);
 }
@@ -112,7 +113,8 @@ fn permutations_are_the_reference() {
 
 fn attention(values: &mut Values, [batch, time, heads, group, head_size]: [usize; 5]) {
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
-    let kernel = |pass| AttentionKernel { pass, batch, time, heads, group, head_size, scale };
+    let kernel =
+        |pass| AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics: Numerics::F32 };
     let forward = kernel(Pass::Forward);
     let (lengths, outputs) = forward.lengths();
     let mut inputs: Vec<Vec<u32>> = lengths.into_iter().map(|length| values.words(length)).collect();

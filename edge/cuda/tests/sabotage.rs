@@ -6,7 +6,7 @@ use common::{Values, outputs};
 use samebit_cuda::exact::{self, Instruction, define};
 use samebit_cuda::source::HEADERS;
 use samebit_cuda::{Cuda, Emulator, Error, Launch, Machine, Memory, Order, Source, samples};
-use samebit_num::fold::Bits;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::product::{ColumnProductKernel, Layout, ProductKernel};
 use samebit_ops::scatter::ScatterKernel;
@@ -94,7 +94,15 @@ fn a_product_with_a_barrier_or_a_block_less_is_seen() {
     // Wide enough that k is not split.
     let (m, n, k) = (260, 390, 264);
     let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
-    let kernel = Kernel::Product(ProductKernel { m, n, k, a: layout, b: layout, accumulate: false });
+    let kernel = Kernel::Product(ProductKernel {
+        numerics: Numerics::F32,
+        m,
+        n,
+        k,
+        a: layout,
+        b: layout,
+        accumulate: false,
+    });
     let inputs = [values.words(m * k), values.words(n * k)];
     let before = [vec![0; m * n]];
     let barrier = "__syncthreads();\n        if ((stage + 1)";
@@ -132,8 +140,16 @@ fn a_sum_in_another_order_is_seen() {
 fn attention_that_sees_the_future_is_seen() {
     let mut values = Values::new(4);
     let pass = Pass::Forward;
-    let kernel =
-        AttentionKernel { pass, batch: 1, time: 70, heads: 1, group: 1, head_size: 12, scale: 0x3e80_0000 };
+    let kernel = AttentionKernel {
+        pass,
+        batch: 1,
+        time: 70,
+        heads: 1,
+        group: 1,
+        head_size: 12,
+        scale: 0x3e80_0000,
+        numerics: Numerics::F32,
+    };
     let inputs: Vec<Vec<u32>> = kernel.lengths().0.into_iter().map(|length| values.words(length)).collect();
     let before: Vec<Vec<u32>> = kernel.lengths().1.into_iter().map(|length| vec![0; length]).collect();
     let (from, to) = ("mask_up_to(first, first_t + row_y + i)", "mask_up_to(first, first_t + row_y + i + 1)");
@@ -148,7 +164,7 @@ fn exact_shows(instruction: Instruction, bits: Bits, from: &'static str, to: &'s
     // Rows that end within a tile, and slices of two blocks: more stages than the ring has.
     let (m, n, k) = (70, 21, 3000);
     let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
-    let kernel = ProductKernel { m, n, k, a: layout, b: layout, accumulate: false };
+    let kernel = ProductKernel { numerics: Numerics::F32, m, n, k, a: layout, b: layout, accumulate: false };
     let (mut a, b) = (values.words(m * k), values.words(n * k));
     // A block whose greatest value is all ones, where the exponent is at its edge.
     a[..256].fill(0x3f7e_0000);

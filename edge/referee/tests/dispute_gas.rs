@@ -24,6 +24,7 @@ use samebit_graph::Builder;
 use samebit_graph::index::{Atom, Index, coord, fold};
 use samebit_graph::node::{FoldKind, Input, Kind, Node};
 use samebit_graph::operators::Attention;
+use samebit_num::fold::Numerics;
 use samebit_num::functions;
 use samebit_referee::{Court, Referee as Contracts};
 use std::collections::BTreeMap;
@@ -192,7 +193,14 @@ fn attention() -> (Node, u64) {
     let mut builder = Builder::new();
     let (rows, heads, size) = (1 << 18, 16, 64);
     let inputs = ["q", "k", "v"].map(|name| builder.state(name, &[rows, heads * size]));
-    let operator = Attention { time: TERMS, heads, key_heads: heads, head_size: size, scale: 0.125 };
+    let operator = Attention {
+        time: TERMS,
+        heads,
+        key_heads: heads,
+        head_size: size,
+        scale: 0.125,
+        numerics: Numerics::F32,
+    };
     let node = builder.apply(operator, &inputs);
     (builder.node(node).clone(), ((1 << 17) + TERMS - 1) * heads * size + size - 1)
 }
@@ -202,10 +210,10 @@ fn whole_disputes_stay_under_their_limits() {
     let function =
         functions::ALL.iter().find(|function| function.name == "gelu_erf_grad").expect("a function");
     let dearest = elementwise_node(function.code(), &[ELEMENTS >> 12, 1 << 12], &[1]);
-    let product = product_node(ELEMENTS / TERMS, TERMS, TERMS, 1, 2731);
+    let product = product_node(Numerics::F32, [ELEMENTS / TERMS, TERMS, TERMS], 1, 2731);
     let (composite, element) = attention();
     let Kind::Composite { body, .. } = &composite.kind else { panic!("a composite") };
-    let is_long = |node: &Node| matches!(&node.kind, Kind::Fold(fold) if fold.kind == FoldKind::Product && fold.extent == TERMS);
+    let is_long = |node: &Node| matches!(&node.kind, Kind::Fold(fold) if fold.kind.is_product() && fold.extent == TERMS);
     let inner = body.iter().position(is_long).expect("the product with the values");
     let last = body[inner].len() - 1;
     let scenes = [

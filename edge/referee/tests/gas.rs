@@ -17,6 +17,7 @@ use referee::{Gas, Referee};
 use samebit_graph::gas;
 use samebit_graph::index::{Atom, Index, coord, element, fold};
 use samebit_graph::node::{DType, FoldKind, Input, Kind, Node, Predicate, Relation};
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Code, Recorder, RegF, functions};
 use samebit_referee::{Evm, NumProbe};
 use samebit_trace::witness::Piece;
@@ -128,9 +129,12 @@ fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, Figures> {
         let bytes = node.to_bytes().len() as u64;
         gas.insert(name, figures(referee, name, &node, bytes, &world.leaf(element, piece)));
     };
-    let matrix = |k: u64| large(product_node(ELEMENTS / k, ELEMENTS / k, k, 1, 5461), &floats(&[1, 5461]));
-    leaf("product block, K = 4096", matrix(4096), 77_777, Piece::Block(9));
-    leaf("product block on two pages each, K = 4097", matrix(4097), 77_777, Piece::Block(9));
+    let matrix = |numerics, k: u64| {
+        large(product_node(numerics, [ELEMENTS / k, ELEMENTS / k, k], 1, 5461), &floats(&[1, 5461]))
+    };
+    let block = Piece::Block(9);
+    leaf("product block, K = 4096", matrix(Numerics::F32, 4096), 77_777, block);
+    leaf("product block on two pages each, K = 4097", matrix(Numerics::F32, 4097), 77_777, block);
     let lane = Piece::Lane(9, 5);
     leaf("sum lane", row_fold(FoldKind::Sum, 4096, None, copy()), 7, lane);
     leaf("sum lane on two pages", row_fold(FoldKind::Sum, 4097, None, copy()), 7, lane);
@@ -151,7 +155,7 @@ fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, Figures> {
 
 /// The body of a row of causal attention over 1,024 keys with head size 64.
 fn attention_leaves(referee: &mut Referee) -> BTreeMap<String, Figures> {
-    let mut world = attention(1024, 64);
+    let mut world = attention(Numerics::F32, 1024, 64);
     world.nodes = vec![world.nodes.pop().expect("attention")];
     for (node, tensor) in &mut world.outputs {
         *tensor = Tensor::Synthetic { dtype: DType::F32, count: ELEMENTS, seed: u64::from(*node) };
@@ -164,7 +168,7 @@ fn attention_leaves(referee: &mut Referee) -> BTreeMap<String, Figures> {
     let mut measured = BTreeMap::new();
     for (position, node) in (0u32..).zip(body) {
         let piece = match &node.kind {
-            Kind::Fold(fold) if fold.kind == FoldKind::Product => Piece::Block(fold.extent.div_ceil(256) - 1),
+            Kind::Fold(fold) if fold.kind.is_product() => Piece::Block(fold.extent.div_ceil(256) - 1),
             Kind::Fold(fold) => Piece::Lane(fold.extent.div_ceil(256) - 1, 0),
             _ => Piece::Map,
         };

@@ -71,7 +71,7 @@ fn pieces(node: &Node) -> Vec<Piece> {
             let blocks = BTreeSet::from([0, fold.extent.div_ceil(256) - 1]);
             let lanes = |block: u64| [0, 7, 15].map(|lane| Piece::Lane(block, lane));
             match fold.kind {
-                FoldKind::Product => blocks.into_iter().map(Piece::Block).collect(),
+                FoldKind::Product(_) => blocks.into_iter().map(Piece::Block).collect(),
                 FoldKind::Sum | FoldKind::Max => blocks.into_iter().flat_map(lanes).collect(),
             }
         }

@@ -14,6 +14,7 @@ use programs::*;
 use referee::Referee;
 use samebit_commit::{Canonical, Decoder, Encoder};
 use samebit_graph::node::{DType, FoldKind, Kind, Node};
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Binary32, Soft, fold};
 use samebit_trace::witness::{NodeOpening, Piece, Place};
 use std::time::Instant;
@@ -37,7 +38,7 @@ fn pieces(node: &Node, random: &mut Random) -> Vec<Piece> {
     let Kind::Fold(fold) = &node.kind else { return vec![Piece::Map] };
     let blocks = 0..fold.extent.div_ceil(256);
     match fold.kind {
-        FoldKind::Product => blocks.map(Piece::Block).collect(),
+        FoldKind::Product(_) => blocks.map(Piece::Block).collect(),
         FoldKind::Sum | FoldKind::Max => {
             blocks.map(|block| Piece::Lane(block, random.below(16) as u8)).collect()
         }
@@ -48,7 +49,7 @@ fn pieces(node: &Node, random: &mut Random) -> Vec<Piece> {
 fn ordered_product() {
     let mut referee = Referee::new();
     // K = 700 is two whole blocks and a short one; rows straddle pages.
-    let gas = agree_everywhere(&mut referee, "product", &product(5, 7, 700), 6);
+    let gas = agree_everywhere(&mut referee, "product", &product(Numerics::F32, [5, 7, 700]), 6);
     println!("product block, small trees: {gas} gas");
 }
 
@@ -74,7 +75,7 @@ fn maps() {
 #[test]
 fn every_node_of_a_row_of_attention() {
     let mut referee = Referee::new();
-    let world = attention(300, 12);
+    let world = attention(Numerics::F32, 300, 12);
     let Kind::Composite { body, .. } = &world.nodes.last().unwrap().kind else {
         panic!("attention is composite")
     };
@@ -167,7 +168,7 @@ fn random_elements_of_every_kind_of_node() {
     let functions = samebit_num::functions::ALL.iter().map(|function| elementwise(function.code()));
     let kinds: [(&str, Vec<World>); 4] = [
         ("map", functions.chain([gather(), transpose_with_indices()]).collect()),
-        ("product", vec![product(5, 7, 700)]),
+        ("product", vec![product(Numerics::F32, [5, 7, 700])]),
         ("sum", vec![masked_sum(), embedding_gradient()]),
         ("maximum", vec![masked_maximum()]),
     ];
@@ -188,7 +189,7 @@ fn random_elements_of_every_kind_of_node() {
 #[test]
 fn random_elements_of_a_row() {
     let (mut referee, mut random) = (Referee::new(), Random(78));
-    let world = wild(attention(300, 12), &mut random);
+    let world = wild(attention(Numerics::F32, 300, 12), &mut random);
     let Kind::Composite { body, .. } = &world.nodes.last().expect("a node").kind else { panic!("attention") };
     // A row is dear to make: many elements of each.
     const OF_A_ROW: usize = 50;
@@ -211,7 +212,7 @@ fn no_changed_witness_is_accepted_as_another_answer() {
     let mut random = Random(3);
     let (mut refused, mut same) = (0, 0);
     for leaf in [
-        product(5, 7, 700).leaf(17, Piece::Block(1)),
+        product(Numerics::F32, [5, 7, 700]).leaf(17, Piece::Block(1)),
         masked_sum().leaf(5, Piece::Lane(1, 3)),
         gather().leaf(33, Piece::Map),
         elementwise(samebit_num::functions::ALL[0].code()).leaf(9, Piece::Map),

@@ -6,6 +6,7 @@ use crate::machine::Machine;
 use crate::progress::spin;
 use crate::screen::{Screen, amount};
 use crate::speed::{Speed, hash_rate, product_rate};
+use samebit_graph::Numerics;
 use serde_json::json;
 
 /// Products that are measured: M, N, K.
@@ -28,10 +29,13 @@ pub fn bench(global: &Global, screen: &Screen) -> Outcome {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
         let pool = pool
             .map_err(|error| Failure::new(Exit::Failed, format!("cannot start {count} threads: {error}")))?;
-        for [m, n, k] in SHAPES {
-            let rate = spin("products", || pool.install(|| product_rate(&machine, [m, n, k])))?;
-            screen.say(format!("product {m}×{n}×{k}, {count} threads: {}", amount(rate, "FLOP/s")));
-            products.push(json!({"m": m, "n": n, "k": k, "threads": count, "flops_per_second": rate}));
+        for ([m, n, k], numerics) in SHAPES.iter().flat_map(|shape| Numerics::ALL.map(|one| (*shape, one))) {
+            let rate = spin("products", || pool.install(|| product_rate(&machine, numerics, [m, n, k])))?;
+            let name = numerics.name();
+            screen.say(format!("product {m}×{n}×{k} {name}, {count} threads: {}", amount(rate, "FLOP/s")));
+            products.push(json!({
+                "m": m, "n": n, "k": k, "numerics": name, "threads": count, "flops_per_second": rate,
+            }));
         }
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

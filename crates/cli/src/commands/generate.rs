@@ -10,10 +10,11 @@ use crate::screen::Screen;
 use samebit_commit::tensor;
 use samebit_engine::Engine;
 use samebit_graph::batch::TOKENS;
+use samebit_num::fold::Numerics;
 use samebit_num::philox::Stream;
 use samebit_num::{Native, functions};
 use samebit_recipe::random::GENERATION_STREAM;
-use samebit_recipe::{Forward, ModelConfig, Tokenizer, load_model};
+use samebit_recipe::{Forward, ModelConfig, Outline, Sites, Tokenizer, load_model};
 use samebit_trace::{Folder, Receipt, state_root_of};
 use serde_json::json;
 use std::path::Path;
@@ -58,7 +59,8 @@ pub fn generate(arguments: &Generate, global: &Global, screen: &Screen) -> Outco
             "--prompt: token {beyond} is beyond the model's vocabulary of {vocabulary}\nhint: use the tokenizer that the model was made for"
         )));
     }
-    let mut writer = Writer { config, machine, weights, engine: None };
+    let numerics = numerics(run.as_ref(), &config)?;
+    let mut writer = Writer { config, numerics, machine, weights, engine: None };
     let interrupt = Interrupt::listen();
     let mut text = Text::new(&tokenizer, &tokens);
     let (started, first) = (Instant::now(), tokens.len());
@@ -98,7 +100,7 @@ fn claimed(directory: &Path) -> Result<Option<Claimed>, Failure> {
         return Ok(None);
     }
     let receipt = folder.receipt()?;
-    for name in [files::CONFIG, files::TOKENIZER] {
+    for name in [files::JOB, files::CONFIG, files::TOKENIZER] {
         let path = folder.file(name);
         let reason = match receipt.files.get(name) {
             None if !files::is_there(&path) => continue,
@@ -146,9 +148,21 @@ fn stored_weights(run: &Claimed, config: &ModelConfig) -> Result<Vec<Vec<u32>>, 
     Err(Failure::new(Exit::Mismatch, message))
 }
 
+/// The arithmetic that the run's job trained in; f32 for weights without a job.
+fn numerics(run: Option<&Claimed>, config: &ModelConfig) -> Result<Sites, Failure> {
+    match run {
+        Some(run) if run.receipt.files.contains_key(files::JOB) => {
+            let text = files::description(&run.folder)?.job_file;
+            Ok(Outline::parse(&text, Path::new(files::JOB), config)?.training.numerics)
+        }
+        _ => Ok(Sites::uniform(config, Numerics::F32)),
+    }
+}
+
 /// A model that gives the logits of what comes next.
 struct Writer {
     config: ModelConfig,
+    numerics: Sites,
     machine: Machine,
     weights: Vec<Vec<u32>>,
     engine: Option<(Forward, Engine)>,
@@ -175,7 +189,7 @@ impl Writer {
     }
 
     fn start(&self, time: usize) -> Result<(Forward, Engine), Failure> {
-        let forward = Forward::new(&self.config, time);
+        let forward = Forward::new(&self.config, &self.numerics, time);
         let tables = forward.tables(&[]);
         let backend = self.machine.backend.clone();
         let program = Arc::new(forward.program.clone());

@@ -4,7 +4,7 @@ use super::run::read_job;
 use crate::arguments::Program;
 use crate::failure::{Exit, Outcome};
 use crate::screen::{Screen, grouped};
-use samebit_graph::{DType, Kind};
+use samebit_graph::{DType, Kind, Numerics};
 use serde::Serialize;
 use serde_json::json;
 
@@ -14,6 +14,9 @@ struct Node<'a> {
     index: usize,
     op: &'a str,
     kind: &'static str,
+    /// Of exact products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numerics: Option<&'static str>,
     dtype: &'static str,
     shape: &'a [u64],
     reads: Vec<u32>,
@@ -30,6 +33,7 @@ pub fn program(arguments: &Program, screen: &Screen) -> Outcome {
         index,
         op: &program.nodes[index].op,
         kind: kind(&node.kind),
+        numerics: node.numerics().filter(|numerics| *numerics != Numerics::F32).map(Numerics::name),
         dtype: dtype(node.dtype),
         shape: &program.nodes[index].shape,
         reads: node.reads(),
@@ -43,8 +47,8 @@ pub fn program(arguments: &Program, screen: &Screen) -> Outcome {
         for node in &nodes {
             let shape = node.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
             let flops = grouped(node.flops);
-            text +=
-                &format!("{:>5}  {:<22} {:<5} {shape:<24} {flops:>16}\n", node.index, node.op, node.dtype);
+            let op = node.numerics.map_or(node.op.to_owned(), |name| format!("{} {name}", node.op));
+            text += &format!("{:>5}  {op:<22} {:<5} {shape:<24} {flops:>16}\n", node.index, node.dtype);
         }
         screen.say(format!("{text}program {}", program.digest()));
     }

@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::memory::{Needs, Schedule, memory_bytes};
 use crate::progress::{Progress, spin};
 use crate::screen::{Screen, amount, bytes, duration, grouped};
+use samebit_engine::Settings;
 use samebit_recipe::{Optimizer, Prepared, prepare, save_model};
 use samebit_trace::{
     Control, Cost, Ending, Folder, Job, Metrics, Receipt, RunRecord, Runner, TraceError, drive,
@@ -47,13 +48,18 @@ pub fn run(arguments: &Run, global: &Global, screen: &Screen) -> Outcome {
     let receipt = start(&folder, &file, &prepared, &job, &states, &mut record)?;
     drop(states);
     let faults = faults_of(&record)?;
-    let mut runner = Runner::new(job, machine.backend.clone(), &machine.settings(schedule), faults)?;
+    let settings = Settings { self_check: arguments.self_check, ..machine.settings(schedule) };
+    let mut runner = Runner::new(job, machine.backend.clone(), &settings, faults)?;
     let mut session =
         Session { folder, receipt, screen, keep: arguments.keep, tokens: prepared.tokens_per_step };
     session.folder.load_state(session.receipt.steps_run(), &mut runner)?;
     check_start(&session, &runner)?;
     session.execute(&mut runner)?;
     session.finish(&runner, &prepared)?;
+    if arguments.self_check > 0.0 {
+        let checked = grouped(runner.engine().elements_checked());
+        screen.say(format!("self-check: {checked} elements of products computed again, none differs"));
+    }
     session.report(arguments)
 }
 

@@ -69,6 +69,7 @@ fn kernel(nodes: &[Node], operator: &Operator, pass: Pass, q: NodeId) -> Attenti
         group: operator.group() as usize,
         head_size: operator.head_size as usize,
         scale: operator.scale.to_bits(),
+        numerics: operator.numerics,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::address::Split;
 use samebit_graph::index::Index;
 use samebit_graph::node::{FoldKind, Input, Kind, Node, NodeId};
+use samebit_num::fold::Numerics;
 use samebit_ops::rows::{Address, Columns, RowInput, RowProgram, RowTerm, Stage, StageKind};
 
 /// Stages that one pass may have: more would not share their rows in cache.
@@ -27,7 +28,8 @@ impl Form {
             Kind::Map { .. } if !node.shape.is_empty() => {
                 Some(Form::Matrix { rows: node.shape[0], columns: node.len() / node.shape[0] })
             }
-            Kind::Fold(fold) if fold.predicate.is_none() => {
+            // A pass over rows knows no exact product.
+            Kind::Fold(fold) if fold.predicate.is_none() && stage_kind(fold.kind).is_some() => {
                 Some(Form::RowFold { rows: node.len(), columns: fold.extent })
             }
             _ => None,
@@ -150,7 +152,7 @@ impl Lowering<'_> {
         let (kind, code) = match &node.kind {
             Kind::Map { code, .. } if form.is_per_row() => (StageKind::Scalar, code.clone()),
             Kind::Map { code, .. } => (StageKind::Map, code.clone()),
-            Kind::Fold(fold) => (fold_kind(fold.kind), fold.code.clone()),
+            Kind::Fold(fold) => (stage_kind(fold.kind)?, fold.code.clone()),
             _ => return None,
         };
         let split = Split {
@@ -208,10 +210,11 @@ fn operand(operands: &mut Vec<NodeId>, node: NodeId) -> usize {
     })
 }
 
-fn fold_kind(kind: FoldKind) -> StageKind {
-    match kind {
-        FoldKind::Product => StageKind::Product,
+fn stage_kind(kind: FoldKind) -> Option<StageKind> {
+    Some(match kind {
+        FoldKind::Product(Numerics::F32) => StageKind::Product,
+        FoldKind::Product(Numerics::Exact(_)) => return None,
         FoldKind::Sum => StageKind::Sum,
         FoldKind::Max => StageKind::Max,
-    }
+    })
 }

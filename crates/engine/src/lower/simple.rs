@@ -3,6 +3,7 @@
 use super::access::{Affine, affine, permutation, through_permutations};
 use samebit_graph::index::{Atom, Index, coord, element, fold};
 use samebit_graph::node::{Fold, FoldKind, Input, Kind, Node, NodeId, Relation};
+use samebit_num::fold::Numerics;
 use samebit_ops::Kernel;
 use samebit_ops::permute::PermuteKernel;
 use samebit_ops::product::{ColumnProductKernel, Layout, ProductKernel};
@@ -26,7 +27,9 @@ pub fn simple(nodes: &[Node], id: NodeId, may: &dyn Fn(NodeId) -> bool) -> Optio
     let found = match &node.kind {
         Kind::Map { .. } => permute(node),
         Kind::Fold(fold) => match fold.kind {
-            FoldKind::Product if fold.predicate.is_none() => product(nodes, node, fold, may),
+            FoldKind::Product(numerics) if fold.predicate.is_none() => {
+                product(nodes, node, fold, numerics, may)
+            }
             FoldKind::Sum => scatter(nodes, node, fold, may).or_else(|| total(nodes, node, fold)),
             _ => None,
         },
@@ -65,18 +68,25 @@ fn permute(node: &Node) -> Option<Simple> {
     Some(Simple { kernel: Kernel::Permute(PermuteKernel { shape, strides }), inputs: vec![source] })
 }
 
-fn product(nodes: &[Node], node: &Node, fold: &Fold, may: &dyn Fn(NodeId) -> bool) -> Option<Simple> {
+fn product(
+    nodes: &[Node],
+    node: &Node,
+    fold: &Fold,
+    numerics: Numerics,
+    may: &dyn Fn(NodeId) -> bool,
+) -> Option<Simple> {
     let read = |input| {
         let read = affine(input, node.shape.len())?;
         Some(through_permutations(nodes, read, &node.shape, fold.extent, may))
     };
     let (a, b) = (read(&fold.inputs[0])?, read(&fold.inputs[1])?);
-    column_product(nodes, node, fold.extent, [&a, &b], may)
-        .or_else(|| matrix_product(node, fold.extent, &a, &b))
+    let columns =
+        (numerics == Numerics::F32).then(|| column_product(nodes, node, fold.extent, [&a, &b], may));
+    columns.flatten().or_else(|| matrix_product(node, fold.extent, numerics, &a, &b))
 }
 
 /// Output dimensions up to some point belong to a alone, the others to b alone.
-fn matrix_product(node: &Node, extent: u64, a: &Affine, b: &Affine) -> Option<Simple> {
+fn matrix_product(node: &Node, extent: u64, numerics: Numerics, a: &Affine, b: &Affine) -> Option<Simple> {
     let shape = &node.shape;
     let cut = a.coords.iter().rposition(|stride| *stride > 0).map_or(0, |last| last + 1);
     if b.coords[..cut].iter().any(|stride| *stride > 0) || a.fold == 0 || b.fold == 0 {
@@ -90,6 +100,7 @@ fn matrix_product(node: &Node, extent: u64, a: &Affine, b: &Affine) -> Option<Si
         k_stride: read.fold as usize,
     };
     let kernel = Kernel::Product(ProductKernel {
+        numerics,
         m: m as usize,
         n: n as usize,
         k: extent as usize,

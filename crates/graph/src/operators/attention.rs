@@ -8,13 +8,18 @@
 //!
 //! B sequences of T positions, H query heads of size D; G query heads share one of Hk = H/G key heads. A query's row is
 //! (b·T + t)·H + h, a key's (b·T + j)·Hk + hk. What stands beyond the mask is never read.
+//!
+//! All products but D are of the attention's [`Numerics`]. Exact folds over keys go on to a whole block: which blocks the mask cuts, and so
+//! the bits of position t, follow from t alone and not from T.
 
 use super::{Call, Operator, Row, arity, at, suits};
 use crate::builder::{self, Builder, matrix};
 use crate::error::GraphError;
 use crate::index::{Atom, Index, coord, fold, row};
+use crate::limits::BLOCK;
 use crate::node::{Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};
 use crate::scalar;
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Code, Op, Recorder, RegF, functions};
 
 pub(super) const ROW: Row = Row {
@@ -44,6 +49,8 @@ pub struct Attention {
     pub head_size: u64,
     /// c, the factor of the scores.
     pub scale: f32,
+    /// How the products are computed, forward and backward.
+    pub numerics: Numerics,
 }
 
 /// Which composite of an attention a node is.
@@ -111,7 +118,7 @@ impl Operator for Attention {
         let rows = builder.matrix(operands.q).0;
         let head = coord(0).times(self.heads * self.head_size) + coord(1).times(self.head_size) + fold();
         let (a, b) = ((call.gradient, head.clone()), (call.output, head));
-        operands.d = builder.product("attention_d", &[rows, self.heads], self.head_size, a, b, None);
+        operands.d = builder.product("attention_d", Numerics::F32, &[rows, self.heads], self.head_size, a, b);
         operands.gradient = call.gradient;
         operands.columns = self.key_columns(builder, "attention_kt", operands.k);
         let dq = self.composite(builder, AttentionPart::Query, &operands);
@@ -149,9 +156,9 @@ impl Attention {
         let Kind::Composite { row_length, body } = &node.kind else { return None };
         let (rows, width) = (*node.shape.first()?, *node.shape.get(1)?);
         let part = part_of(body)?;
-        let (time, head_size, scale) = dimensions(body)?;
+        let (time, head_size, scale, numerics) = dimensions(body)?;
         let operands = operands_of(part, body)?;
-        let with = |heads, key_heads| Attention { time, heads, key_heads, head_size, scale };
+        let with = |heads, key_heads| Attention { time, heads, key_heads, head_size, scale, numerics };
         let candidates: Vec<Attention> = match part {
             AttentionPart::Key | AttentionPart::Value => {
                 let group = body[0].shape.first()? / time;
@@ -244,7 +251,8 @@ impl Attention {
     fn scores(&self, op: &str, queries: NodeId, keys: NodeId) -> Node {
         let query = at(queries, row().times(self.head_size) + fold());
         let key = at(keys, self.query_key(coord(0)).times(self.head_size) + fold());
-        product(op, self.time, self.head_size, [query, key], causal(coord(0), self.query_time()))
+        let sees = causal(coord(0), self.query_time());
+        self.product(op, self.time, self.head_size, [query, key], sees)
     }
 
     /// m = max s·c.
@@ -280,7 +288,15 @@ impl Attention {
     /// \[D\]: Σ over j of a body node and a column of keys or values.
     fn query_total(&self, op: &str, weights: NodeId, columns: NodeId) -> Node {
         let factors = [Input::Body(weights, fold()), at(columns, self.query_key_column(fold()))];
-        product(op, self.head_size, self.time, factors, self.sees())
+        self.product(op, self.head_size, self.key_extent(), factors, self.sees())
+    }
+
+    /// Terms of a fold over keys.
+    fn key_extent(&self) -> u64 {
+        match self.numerics {
+            Numerics::F32 => self.time,
+            Numerics::Exact(_) => self.time.next_multiple_of(BLOCK),
+        }
     }
 
     /// In a query's row: fold index j is a key that the query sees.
@@ -293,7 +309,7 @@ impl Attention {
         let query = at(queries, self.key_query(coord(0)).times(self.head_size) + fold());
         let key = at(keys, row().times(self.head_size) + fold());
         let sees = causal(self.key_time(), self.position(coord(0)));
-        product(op, self.group() * self.time, self.head_size, [query, key], sees)
+        self.product(op, self.group() * self.time, self.head_size, [query, key], sees)
     }
 
     /// The last node of dk or dv: \[D\], Σ over x of a body node and a column.
@@ -301,7 +317,18 @@ impl Attention {
         let terms = self.group() * self.time;
         let column = (self.key_head().times(self.head_size) + coord(0)).times(terms) + fold();
         let sees = causal(self.key_time(), self.position(fold()));
-        product(op, self.head_size, terms, [Input::Body(weights, fold()), at(columns, column)], sees)
+        self.product(op, self.head_size, terms, [Input::Body(weights, fold()), at(columns, column)], sees)
+    }
+
+    fn product(
+        &self,
+        op: &str,
+        len: u64,
+        extent: u64,
+        factors: [Input; 2],
+        predicate: Option<Predicate>,
+    ) -> Node {
+        builder::product(op, self.numerics, &[len], extent, factors.to_vec(), predicate)
     }
 
     /// P = exp(s·c − m) · (1/l), of body node 0, for the query rows at `place`.
@@ -408,16 +435,17 @@ fn part_of(body: &[Node]) -> Option<AttentionPart> {
         (2, Some(FoldKind::Max)) => Some(AttentionPart::Maximum),
         (3, Some(FoldKind::Sum)) => Some(AttentionPart::Sum),
         (4, None) => Some(AttentionPart::Output),
-        (5, Some(FoldKind::Product)) if by_row => Some(AttentionPart::Query),
-        (5, Some(FoldKind::Product)) => Some(AttentionPart::Key),
-        (3, Some(FoldKind::Product)) => Some(AttentionPart::Value),
+        (5, Some(FoldKind::Product(_))) if by_row => Some(AttentionPart::Query),
+        (5, Some(FoldKind::Product(_))) => Some(AttentionPart::Key),
+        (3, Some(FoldKind::Product(_))) => Some(AttentionPart::Value),
         _ => None,
     }
 }
 
-/// T, D and the scale, read off the places of a body that hold them.
-fn dimensions(body: &[Node]) -> Option<(u64, u64, f32)> {
+/// T, D, the scale and the numerics, read off the places of a body that hold them.
+fn dimensions(body: &[Node]) -> Option<(u64, u64, f32, Numerics)> {
     let Kind::Fold(scores) = &body[0].kind else { return None };
+    let FoldKind::Product(numerics) = scores.kind else { return None };
     let (Kind::Map { code, .. } | Kind::Fold(Fold { code, .. })) = &body[1].kind else { return None };
     let scale = code.instrs().first().filter(|instr| instr.op == Op::Const)?;
     let predicate = scores.predicate.as_ref()?;
@@ -430,7 +458,7 @@ fn dimensions(body: &[Node]) -> Option<(u64, u64, f32)> {
     if time == 0 {
         return None;
     }
-    Some((time, scores.extent, f32::from_bits(scale.imm)))
+    Some((time, scores.extent, f32::from_bits(scale.imm), numerics))
 }
 
 /// The nodes that a body of this part reads, at the places where this operator writes them.
@@ -464,8 +492,4 @@ fn exponential(arith: &mut Recorder, s: RegF, m: RegF, scale: u32) -> RegF {
 
 fn causal(key: Index, query: Index) -> Option<Predicate> {
     Some(Predicate { left: key, relation: Relation::LessOrEqual, right: query })
-}
-
-fn product(op: &str, len: u64, extent: u64, factors: [Input; 2], predicate: Option<Predicate>) -> Node {
-    builder::product(op, &[len], extent, factors.to_vec(), predicate)
 }

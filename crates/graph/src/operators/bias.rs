@@ -7,6 +7,7 @@ use crate::index::{Index, coord, fold};
 use crate::node::NodeId;
 use crate::scalar;
 use samebit_num::Arith;
+use samebit_num::fold::Numerics;
 
 pub(super) const ROW: Row = Row {
     name: "bias",
@@ -49,7 +50,7 @@ pub(super) fn column_sums(builder: &mut Builder, op: &str, dy: NodeId, columns: 
     let transposed = builder.transpose(dy, rows, columns);
     let ones = builder.ones();
     let row = coord(0).times(rows) + fold();
-    builder.product(op, &[columns], rows, (transposed, row), (ones, Index::default()), None)
+    builder.product(op, Numerics::F32, &[columns], rows, (transposed, row), (ones, Index::default()))
 }
 
 /// out\[c\] = ordered product over n of dy\[n, c\] and x\[n, c\].
@@ -64,5 +65,5 @@ pub(super) fn column_products(
     let dy_transposed = builder.transpose(dy, rows, columns);
     let x_transposed = builder.transpose(x, rows, columns);
     let row = coord(0).times(rows) + fold();
-    builder.product(op, &[columns], rows, (dy_transposed, row.clone()), (x_transposed, row), None)
+    builder.product(op, Numerics::F32, &[columns], rows, (dy_transposed, row.clone()), (x_transposed, row))
 }

@@ -7,14 +7,18 @@
 //! scores[r, :] → m, e, l        a row at a time
 //! U[r, :] = Σ_j e·v             register tiles, one block of 256 keys after the other
 //! ```
+//! In exact profiles the products are those of [`super::exact`].
 
 use rayon::prelude::*;
 
 use super::AttentionKernel;
+use super::exact::{Exact, PIECE, scale};
+use super::keys::KeyBlock;
 use super::pack::{HeadRows, store};
 use super::scratch::Scratch;
 use super::softmax::softmax;
-use super::tile::{Scores, Taken, Target, Weighted, Weights, panel_keys, tile_rows};
+use super::tile::{Scores, panel_keys, tile_rows};
+use crate::exact::Packed;
 use crate::marks::mark;
 use crate::simd::{Isa, Kernel, Vector};
 use samebit_num::fold::BLOCK;
@@ -47,21 +51,27 @@ type Row<'o> = [&'o mut [f32]; 3];
 
 /// One key head of one sequence: packs its keys and values once, for all queries.
 fn head(isa: Isa, kernel: &AttentionKernel, [q, k, v]: [HeadRows<'_>; 3], mut rows: Vec<Row<'_>>) {
-    let mut packed = isa.run(PackKeys { time: kernel.time, k, v });
-    let PackedKeys { keys, values } = &mut packed;
+    let packed = isa.run(PackKeys { kernel, k, v });
     rows.par_chunks_mut(QUERIES).enumerate().for_each(|(block, rows)| {
-        isa.run(QueryBlock { kernel, q, keys, values, first: block * QUERIES, rows });
+        isa.run(QueryBlock { kernel, q, packed: &packed, first: block * QUERIES, rows });
     });
 }
 
-/// Keys in panels, values in rows of whole vectors.
 struct PackedKeys {
-    keys: Scratch,
+    keys: Keys,
+    /// Rows of whole vectors.
     values: Scratch,
 }
 
+enum Keys {
+    /// In panels.
+    Ordered(Scratch),
+    /// In pieces, and the values' whole blocks.
+    Exact(Exact, Vec<Packed>, Vec<Packed>),
+}
+
 struct PackKeys<'a> {
-    time: usize,
+    kernel: &'a AttentionKernel,
     k: HeadRows<'a>,
     v: HeadRows<'a>,
 }
@@ -71,12 +81,18 @@ impl Kernel for PackKeys<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self, machine: V) -> PackedKeys {
-        let size = self.k.size;
+        let (time, size) = (self.kernel.time, self.k.size);
         let columns = size.next_multiple_of(V::LANES);
-        let mut keys = Scratch::new(self.time.next_multiple_of(panel_keys::<V>()) * size);
-        let mut values = Scratch::new(self.time * columns);
-        self.k.pack_panels(machine, self.time, panel_keys::<V>(), &mut keys);
-        self.v.copy_rows(self.time, columns, &mut values);
+        let mut values = Scratch::new(time * columns);
+        self.v.copy_rows(time, columns, &mut values);
+        let keys = match self.kernel.exact(V::ISA) {
+            Some(exact) => Keys::Exact(exact, exact.keys(self.k, time), exact.columns(self.v, time)),
+            None => {
+                let mut keys = Scratch::new(time.next_multiple_of(panel_keys::<V>()) * size);
+                self.k.pack_panels(machine, time, panel_keys::<V>(), &mut keys);
+                Keys::Ordered(keys)
+            }
+        };
         PackedKeys { keys, values }
     }
 }
@@ -85,8 +101,7 @@ impl Kernel for PackKeys<'_> {
 struct QueryBlock<'t, 'o> {
     kernel: &'t AttentionKernel,
     q: HeadRows<'t>,
-    keys: &'t [f32],
-    values: &'t [f32],
+    packed: &'t PackedKeys,
     first: usize,
     rows: &'t mut [Row<'o>],
 }
@@ -99,8 +114,8 @@ impl Kernel for QueryBlock<'_, '_> {
         let size = self.kernel.head_size;
         let padded_rows = self.rows.len().next_multiple_of(tile_rows::<V>());
         let columns = size.next_multiple_of(V::LANES);
-        let stride =
-            (self.first + self.rows.len()).next_multiple_of(panel_keys::<V>().max(ROW_GAP)) + ROW_GAP;
+        // Tiles and pieces go on to the end of a panel or piece.
+        let stride = (self.first + self.rows.len()).next_multiple_of(panel_keys::<V>().max(PIECE)) + ROW_GAP;
         let mut queries = Scratch::new(padded_rows * columns);
         let mut scores = Scratch::new(padded_rows * stride);
         let mut sums = Scratch::new(padded_rows * columns);
@@ -132,7 +147,16 @@ impl QueryBlock<'_, '_> {
     ) {
         let (size, tile, visible) = (self.kernel.head_size, tile_rows::<V>(), self.first + self.rows.len());
         let factor = f32::from_bits(self.kernel.scale);
-        for (panel, keys) in self.keys.chunks_exact(panel_keys::<V>() * size).enumerate() {
+        let keys = match &self.packed.keys {
+            Keys::Ordered(keys) => keys,
+            Keys::Exact(exact, keys, _) => {
+                let count = self.rows.len();
+                let queries = exact.queries(queries, count, size, columns);
+                exact.scores(&queries, keys, visible, scores, stride);
+                return scale(machine, scores, stride, count, |r| self.first + r + 1, factor);
+            }
+        };
+        for (panel, keys) in keys.chunks_exact(panel_keys::<V>() * size).enumerate() {
             let first_key = panel * panel_keys::<V>();
             if first_key >= visible {
                 break;
@@ -151,18 +175,19 @@ impl QueryBlock<'_, '_> {
     #[inline(always)]
     fn weigh<V: Vector>(&self, machine: V, scores: &[f32], stride: usize, sums: &mut [f32], columns: usize) {
         sums.fill(0.0);
-        let (tile, visible) = (tile_rows::<V>(), self.first + self.rows.len());
-        for (block, values) in self.values[..visible * columns].chunks(BLOCK * columns).enumerate() {
+        let (count, size) = (self.rows.len(), self.kernel.head_size);
+        let values = &self.packed.values[..(self.first + count) * columns];
+        for (block, values) in values.chunks(BLOCK * columns).enumerate() {
             let first_key = block * BLOCK;
             if block > 0 {
                 mark("attention: keys of several blocks");
             }
-            for (index, target) in sums.chunks_exact_mut(tile * columns).enumerate() {
-                let count = (self.first + index * tile + 1) as isize - first_key as isize;
-                let weights = Weights::Rows(&scores[index * tile * stride + first_key..], stride);
-                let (terms, taken, mode) = (values.len() / columns, Taken::First(count), Target::Total);
-                Weighted { weights, values, columns, terms, taken, mode, target }.compute(machine);
-            }
+            let exact = match &self.packed.keys {
+                Keys::Ordered(_) => None,
+                Keys::Exact(exact, _, values) => values.get(block).map(|values| (*exact, values)),
+            };
+            let (weights, seen) = (&scores[first_key..], (self.first + 1) as isize - first_key as isize);
+            KeyBlock { weights, stride, count, seen, values, size, columns, exact }.fold(machine, sums);
         }
     }
 

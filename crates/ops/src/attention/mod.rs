@@ -12,7 +12,9 @@
 
 mod backward;
 pub mod definition;
+mod exact;
 mod forward;
+mod keys;
 mod pack;
 mod scratch;
 mod softmax;
@@ -21,7 +23,9 @@ mod tests;
 mod tile;
 
 use crate::simd::Isa;
+use exact::Exact;
 use pack::HeadRows;
+use samebit_num::fold::Numerics;
 
 /// An attention kernel. Operands of [`crate::Backend::run`]: forward, inputs q k v, outputs m l o; backward, inputs q k v m l d dO,
 /// outputs dq dk dv.
@@ -41,6 +45,8 @@ pub struct AttentionKernel {
     pub head_size: usize,
     /// Bits of the factor of the scores.
     pub scale: u32,
+    /// How q·k, e·v and the products of the backward pass are computed.
+    pub numerics: Numerics,
 }
 
 /// Forward or backward.
@@ -95,6 +101,19 @@ impl AttentionKernel {
         let (expected_inputs, expected_outputs) = self.lengths();
         assert_eq!(inputs.collect::<Vec<_>>(), expected_inputs, "elements of the inputs of {self:?}");
         assert_eq!(outputs.collect::<Vec<_>>(), expected_outputs, "elements of the outputs of {self:?}");
+    }
+
+    /// How the products are computed, if they are exact.
+    fn exact(&self, isa: Isa) -> Option<Exact> {
+        match self.numerics {
+            Numerics::F32 => None,
+            Numerics::Exact(bits) => Some(Exact { isa, bits }),
+        }
+    }
+
+    /// (b, t, h) of a query's row.
+    pub(crate) fn place(&self, row: usize) -> (usize, usize, usize) {
+        (row / self.heads / self.time, row / self.heads % self.time, row % self.heads)
     }
 
     fn key_heads(&self) -> usize {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::marks::is_marked;
 use crate::testing::{Values, bits, check_everywhere};
+use samebit_num::fold::Bits;
 use samebit_num::{Arith, Native, Soft};
 
 /// The operands of both passes: inputs, and the backward pass's m and l from the definition of the forward one.
@@ -33,12 +34,16 @@ fn define<A: Arith<U = u32>>(
     definition::run(machine, kernel, &inputs, &mut outputs);
 }
 
-/// Both passes of a shape equal their definition on every instruction set and number of threads.
+/// Both passes of a shape equal their definition, in f32, on every instruction set and number of threads.
 fn check<A: Arith<U = u32>>(machine: &mut A, shape: [usize; 5], values: &mut Values) {
+    check_in(Numerics::F32, machine, shape, values);
+}
+
+fn check_in<A: Arith<U = u32>>(numerics: Numerics, machine: &mut A, shape: [usize; 5], values: &mut Values) {
     let [batch, time, heads, group, head_size] = shape;
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
     for pass in [Pass::Forward, Pass::Backward] {
-        let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale };
+        let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics };
         let inputs = inputs(machine, &kernel, values);
         let mut expected: Vec<Vec<u32>> =
             kernel.lengths().1.into_iter().map(|length| vec![7; length]).collect();
@@ -97,6 +102,69 @@ fn folds_of_several_blocks() {
     }
 }
 
+/// Whole blocks beside cut ones: sequences of no, one and several whole blocks, blocks of x that two heads share, the last query of a block.
+#[test]
+fn exact_profiles_are_their_definition() {
+    let mut values = Values::new(11);
+    for (bits, shape) in Bits::ALL.into_iter().cycle().zip([
+        [2, 1, 2, 1, 5],
+        [1, 19, 2, 2, 16],
+        [1, 255, 1, 1, 8],
+        [1, 256, 2, 2, 12],
+        [2, 257, 2, 1, 20],
+        [1, 300, 6, 3, 8],
+        [1, 600, 2, 2, 12],
+        [1, 513, 3, 3, 4],
+        [1, 768, 1, 1, 64],
+        [1, 70, 2, 1, 300],
+        [1, 128, 8, 4, 16],
+    ]) {
+        check_in(Numerics::Exact(bits), &mut Native, shape, &mut values);
+    }
+    for case in ["attention: a whole block is exact", "attention: a tile's triangle at the diagonal is cut"] {
+        assert!(is_marked(case) || !cfg!(debug_assertions), "{case}");
+    }
+}
+
+#[test]
+fn exact_profiles_of_edge_values_are_the_soft_definition() {
+    for (seed, bits) in (0..9).zip(Bits::ALL.into_iter().cycle()) {
+        let mut values = Values::with_edges(seed, 4 << (seed % 3 * 4));
+        check_in(Numerics::Exact(bits), &mut Soft, [1, 21, 2, 2, 12], &mut values);
+        check_in(Numerics::Exact(bits), &mut Native, [1, 530, 2, 1, 4], &mut values);
+    }
+}
+
+/// What position t is does not depend on how many positions there are.
+#[test]
+fn a_longer_sequence_has_the_same_beginning() {
+    for factor in Bits::ALL {
+        let run = |time: usize| {
+            let mut values = Values::new(12);
+            let shape = AttentionKernel {
+                pass: Pass::Forward,
+                batch: 1,
+                time,
+                heads: 1,
+                group: 1,
+                head_size: 16,
+                scale: 0.25f32.to_bits(),
+                numerics: Numerics::Exact(factor),
+            };
+            let all: Vec<Vec<f32>> = (0..3).map(|_| bits(&values.words(600 * 16))).collect();
+            let inputs: Vec<&[f32]> = all.iter().map(|rows| &rows[..time * 16]).collect();
+            let mut outputs = [vec![0.0; time], vec![0.0; time], vec![0.0; time * 16]];
+            let [m, l, o] = &mut outputs;
+            attention(Isa::detect(), &shape, &inputs, &mut [m, l, o]);
+            outputs[2].iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+        };
+        let longest = run(600);
+        for time in [1, 60, 255, 256, 257, 300, 511, 512, 599] {
+            assert!(longest.starts_with(&run(time)), "{factor:?}, {time} positions");
+        }
+    }
+}
+
 #[test]
 fn random_shapes() {
     let mut values = Values::with_edges(5, 5000);
@@ -119,6 +187,7 @@ fn the_future_never_shows() {
         group: 1,
         head_size: 16,
         scale: 0.25f32.to_bits(),
+        numerics: Numerics::F32,
     };
     let mut values = Values::new(6);
     let run = |poison: f32, inputs: &mut Vec<Vec<f32>>| {
@@ -142,6 +211,15 @@ fn the_future_never_shows() {
 #[should_panic(expected = "do not fall into groups")]
 fn a_group_divides_the_heads() {
     let pass = Pass::Forward;
-    let kernel = AttentionKernel { pass, batch: 1, time: 1, heads: 3, group: 2, head_size: 1, scale: 0 };
+    let kernel = AttentionKernel {
+        pass,
+        batch: 1,
+        time: 1,
+        heads: 3,
+        group: 2,
+        head_size: 1,
+        scale: 0,
+        numerics: Numerics::F32,
+    };
     attention(Isa::Scalar, &kernel, &[], &mut []);
 }

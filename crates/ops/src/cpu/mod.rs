@@ -3,10 +3,12 @@
 mod memory;
 
 use rayon::prelude::*;
+use samebit_num::fold::Numerics;
 
 use crate::attention::attention;
 use crate::backend::{Backend, BackendError, Buffer, Kernel, View};
 use crate::digest::{PAGE_WORDS, page_digests};
+use crate::exact::{self, Packed, Side};
 use crate::permute::permute;
 use crate::product::{
     ColumnProductKernel, Layout, Matrix, MatrixMut, ProductKernel, Start, column_product, product,
@@ -103,6 +105,12 @@ impl Backend for Cpu {
         }
     }
 
+    fn prepare(&self, kernel: &ProductKernel, right: View<'_>) -> Option<Buffer> {
+        let Numerics::Exact(bits) = kernel.numerics else { return None };
+        let matrix = matrix(&right, kernel.n, kernel.k, kernel.b);
+        Some(Buffer(Box::new(Packed::pack(self.isa, bits, Side::Right, matrix))))
+    }
+
     fn page_digests(&self, buffer: &Buffer, words: usize) -> Vec<[u8; 32]> {
         /// Pages that are worth a task of their own.
         const TASK_PAGES: usize = 64;
@@ -116,14 +124,17 @@ impl Backend for Cpu {
 
 impl Cpu {
     fn product(&self, kernel: &ProductKernel, inputs: &[View<'_>], outputs: &mut [Buffer]) {
-        let &ProductKernel { m, n, k, a, b, accumulate } = kernel;
-        let matrix = |input: usize, rows: usize, layout: Layout| {
-            let data = &all_floats(&inputs[input])[layout.offset..];
-            Matrix::new(data, rows, k, layout.row_stride, layout.k_stride)
-        };
-        let (a, b) = (matrix(0, m, a), matrix(1, n, b));
+        let &ProductKernel { numerics, m, n, k, a, b, accumulate } = kernel;
+        let a = matrix(&inputs[0], m, k, a);
         let c = MatrixMut::rows(floats_mut(&mut outputs[0], m * n), m, n);
-        product(self.isa, a, b, c, start(accumulate));
+        let right = || matrix(&inputs[1], n, k, b);
+        match (numerics, inputs[1].buffer.0.downcast_ref::<Packed>()) {
+            (Numerics::F32, _) => product(self.isa, a, right(), c, start(accumulate)),
+            (Numerics::Exact(bits), None) => {
+                exact::product(self.isa, bits, a, right(), c, start(accumulate));
+            }
+            (Numerics::Exact(bits), Some(b)) => exact::product(self.isa, bits, a, b, c, start(accumulate)),
+        }
     }
 
     fn column_product(&self, kernel: &ColumnProductKernel, inputs: &[View<'_>], outputs: &mut [Buffer]) {
@@ -133,6 +144,11 @@ impl Cpu {
         let out = floats_mut(&mut outputs[0], columns);
         column_product(self.isa, matrix(0), y, out, start(accumulate));
     }
+}
+
+/// An operand of a product: `rows` rows of `k` terms.
+fn matrix<'a>(view: &View<'a>, rows: usize, k: usize, layout: Layout) -> Matrix<'a> {
+    Matrix::new(&all_floats(view)[layout.offset..], rows, k, layout.row_stride, layout.k_stride)
 }
 
 /// A total as a pass over one row.

@@ -1,8 +1,12 @@
 //! The products as kernels of the [`crate::Backend`] seam.
 
-/// c\[m, n\] = ordered product over k of a\[m, k\] and b\[n, k\]. Inputs: a, b; output: c, row-major \[m, n\].
+use samebit_num::fold::Numerics;
+
+/// c\[m, n\] = product over k of a\[m, k\] and b\[n, k\]. Inputs: a, b; output: c, row-major \[m, n\].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProductKernel {
+    /// Ordered or exact.
+    pub numerics: Numerics,
     /// Rows of a and of c.
     pub m: usize,
     /// Rows of b and columns of c.

@@ -8,6 +8,10 @@ use super::{
 use crate::error::Result;
 use crate::tree::{Fields, Value};
 
+/// The sites of products, see [`ModelConfig::sites`](super::ModelConfig::sites).
+pub(super) const SITES: [&str; 6] =
+    ["attn.c_attn", "attention", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "lm_head"];
+
 /// Sizes of a GPT-2. C is `width`, L `layers`, H `heads`, V `vocabulary`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gpt2Config {

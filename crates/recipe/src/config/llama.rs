@@ -8,6 +8,19 @@ use super::{
 use crate::error::Result;
 use crate::tree::{Fields, Value};
 
+/// The sites of products, see [`ModelConfig::sites`](super::ModelConfig::sites).
+pub(super) const SITES: [&str; 9] = [
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "attention",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+    "lm_head",
+];
+
 /// Sizes of a Llama. C is `width`, L `layers`, H `heads`, V `vocabulary`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LlamaConfig {

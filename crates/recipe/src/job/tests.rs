@@ -3,6 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::config::{Activation, Gpt2Config};
 use crate::schedule::Curve;
+use samebit_num::fold::{Bits, Numerics};
 
 const GPT: &str = "
 model_config: {model_type: gpt2, n_layer: 4, n_embd: 256, n_head: 4, n_positions: 256, vocab_size: 256}
@@ -72,7 +73,7 @@ fn example_is_accepted_verbatim() {
         weight_decay: 0.1,
         max_grad_norm: Some(1.0),
         seed: 7,
-        numerics: Numerics::F32,
+        numerics: Sites::uniform(&job.model.config, Numerics::F32),
     };
     assert_eq!(job.training, training);
     for dataset in &job.datasets {
@@ -278,10 +279,42 @@ fn values_out_of_range() {
 }
 
 #[test]
+fn numerics_are_chosen_by_site() {
+    let sites = |line: &str| parse(&with(line)).unwrap().training.numerics;
+    let of = |line: &str| {
+        let sites = sites(line);
+        ["attn.c_attn", "attention", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "lm_head"]
+            .map(|site| sites.of(site).name())
+    };
+    assert_eq!(of("numerics: exact14"), ["exact14"; 6]);
+    assert_eq!(of("numerics: {}"), ["f32"; 6]);
+    assert_eq!(of("numerics: {lm_head: exact21}"), ["f32", "f32", "f32", "f32", "f32", "exact21"]);
+    let mixed = "numerics: {default: exact8, attention: f32, c_proj: exact14, lm_head: exact21}";
+    assert_eq!(of(mixed), ["exact8", "f32", "exact14", "exact8", "exact14", "exact21"]);
+    let config = parse(GPT).unwrap().model.config;
+    assert_eq!(sites("numerics: {default: exact8}"), Sites::uniform(&config, Numerics::Exact(Bits::Eight)));
+}
+
+#[test]
 fn choices_that_cannot_be_honoured() {
-    insta::assert_snapshot!(error_with("numerics: exact14"), @"
-    job.yaml: `numerics` is exact14: not supported yet by this version
-    hint: use `numerics: f32`
+    insta::assert_snapshot!(error_with("numerics: 14"), @"
+    job.yaml: `numerics` must be a profile, or a map of sites to profiles, not 14
+    ");
+    insta::assert_snapshot!(error_with("numerics: {default: exact8, lm_heda: exact14}"), @"
+    job.yaml: unknown key `numerics.lm_heda`
+    hint: did you mean `lm_head`?
+    ");
+    insta::assert_snapshot!(error_with("numerics: {q_proj: exact14}"), @"
+    job.yaml: unknown key `numerics.q_proj`
+    hint: did you mean `c_proj`?
+    ");
+    insta::assert_snapshot!(error_with("numerics: {mlp.c_fc: exact41}"), @"
+    job.yaml: `numerics.mlp.c_fc` is `exact41`: not a known choice
+    hint: did you mean `exact14`?
+    ");
+    insta::assert_snapshot!(error_with("numerics: {c_proj: exact8, mlp.c_proj: exact14}"), @"
+    job.yaml: `numerics.mlp.c_proj` is exact14: `c_proj` names mlp.c_proj too
+    hint: remove one of them
     ");
     insta::assert_snapshot!(error_with("numerics: bf16"), @"
     job.yaml: `numerics` is `bf16`: not a known choice

@@ -1,6 +1,8 @@
 //! How a model is trained: batch, optimiser, schedule, arithmetic.
 
 use super::SEQUENCE_LIMIT;
+use super::numerics::{self, Sites};
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::schedule::Curve;
 use crate::tree::Fields;
@@ -39,8 +41,8 @@ pub struct Training {
     pub max_grad_norm: Option<f32>,
     /// The seed of the order, of initial weights and of dropout.
     pub seed: u64,
-    /// The arithmetic of products.
-    pub numerics: Numerics,
+    /// The arithmetic of the products.
+    pub numerics: Sites,
 }
 
 impl Training {
@@ -69,22 +71,6 @@ pub enum Optimizer {
     },
 }
 
-/// The arithmetic of products.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numerics {
-    /// Ordered binary32 products.
-    F32,
-}
-
-impl Numerics {
-    /// The profile's name in a job file and in a Spec.
-    pub fn name(self) -> &'static str {
-        match self {
-            Numerics::F32 => "f32",
-        }
-    }
-}
-
 pub(super) const KEYS: &[&str] = &[
     "sequence_len",
     "micro_batch_size",
@@ -104,8 +90,8 @@ pub(super) const KEYS: &[&str] = &[
     "numerics",
 ];
 
-/// Reads the training keys of a job file.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Training> {
+/// Reads the training keys of a job file that trains this model.
+pub(super) fn read(fields: &Fields<'_>, model: &ModelConfig) -> Result<Training> {
     let curves = [("constant", Curve::Constant), ("linear", Curve::Linear), ("cosine", Curve::Cosine)];
     let training = Training {
         sequence_len: fields.required_count("sequence_len", 1..=SEQUENCE_LIMIT)?,
@@ -123,7 +109,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Training> {
         weight_decay: fields.number("weight_decay", 0.0..=1e3)?.unwrap_or(0.0),
         max_grad_norm: fields.number("max_grad_norm", 0.0..=f32::MAX)?.filter(|norm| *norm > 0.0),
         seed: read_seed(fields)?,
-        numerics: read_numerics(fields)?,
+        numerics: numerics::read(fields, model)?,
     };
     check(fields, &training)?;
     Ok(training)
@@ -191,16 +177,5 @@ fn read_seed(fields: &Fields<'_>) -> Result<u64> {
             fields.bad("seed", seed, "out of range", "use a whole number from 0 to 18446744073709551615")
         }),
         Some(value) => Err(fields.wrong_type("seed", "a whole number", value)),
-    }
-}
-
-fn read_numerics(fields: &Fields<'_>) -> Result<Numerics> {
-    let profiles = [("f32", Some(Numerics::F32)), ("exact8", None), ("exact14", None), ("exact21", None)];
-    match fields.choice("numerics", &profiles)? {
-        None | Some(Some(Numerics::F32)) => Ok(Numerics::F32),
-        Some(None) => {
-            let value = fields.text("numerics")?.unwrap_or_default();
-            Err(fields.bad("numerics", value, "not supported yet by this version", "use `numerics: f32`"))
-        }
     }
 }

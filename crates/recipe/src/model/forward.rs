@@ -7,6 +7,7 @@ use samebit_graph::{Builder, DType, Program, scalar};
 
 use super::Sequences;
 use crate::config::ModelConfig;
+use crate::job::Sites;
 
 /// The name of the state that holds the logits, f32 \[T, V\], after a step of a forward program.
 pub const LOGITS: &str = "logits";
@@ -27,11 +28,11 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// The forward pass of a model over `time` tokens.
+    /// The forward pass of a model over `time` tokens, with a job's numerics: a position has the bits that training has, whatever T is.
     ///
     /// # Panics
     /// If `time` is 0 or above the model's positions.
-    pub fn new(config: &ModelConfig, time: usize) -> Self {
+    pub fn new(config: &ModelConfig, numerics: &Sites, time: usize) -> Self {
         assert!(
             (1..=config.positions()).contains(&time),
             "{time} tokens for {} positions",
@@ -44,7 +45,8 @@ impl Forward {
         let ids = builder.table(TOKENS, DType::U32, &[extent]);
         let positions =
             builder.map("positions", &[extent], vec![Input::Value(coord(0))], scalar::copy_integer());
-        let sequences = Sequences { ids, positions, time: extent, dropout_seed: None };
+        let sequences =
+            Sequences { ids, positions, time: extent, dropout_seed: None, numerics: numerics.clone() };
         let logits = super::logits(&mut builder, config, &weights, &sequences);
         let first = builder.map("first_logit", &[1], vec![Input::Outer(logits, coord(0))], scalar::copy());
         let program = builder.finish(&[(held, logits)], first, first);

@@ -10,7 +10,7 @@
 
 use samebit_graph::Builder;
 use samebit_graph::node::NodeId;
-use samebit_graph::operators::{Attention, Bias, Elementwise, LayerNorm, Linear, Lookup, elementwise};
+use samebit_graph::operators::{Attention, Bias, Elementwise, LayerNorm, Lookup, elementwise};
 
 use super::{Parameter, Place, Sequences, Weights};
 use crate::config::{Activation, Gpt2Config};
@@ -96,7 +96,7 @@ pub(super) fn logits(
     }
     let normal = model.norm("ln_f", x);
     let head = if config.tied { tokens } else { weights.get("lm_head.weight") };
-    builder.apply(Linear, &[normal, head])
+    builder.apply(sequences.linear("lm_head"), &[normal, head])
 }
 
 struct Model<'a> {
@@ -110,14 +110,15 @@ impl Model<'_> {
     fn block(&mut self, x: NodeId, layer: usize) -> NodeId {
         let name = |part: &str| format!("h.{layer}.{part}");
         let normal = self.norm(&name("ln_1"), x);
-        let heads = ATTENTION_PARTS.map(|part| self.linear(&name(&format!("attn.{part}")), normal));
+        let heads =
+            ATTENTION_PARTS.map(|part| self.linear("attn.c_attn", &name(&format!("attn.{part}")), normal));
         let mixed = self.builder.apply(self.attention(), &heads);
-        let branch = self.linear(&name("attn.c_proj"), mixed);
+        let branch = self.site("attn.c_proj", layer, mixed);
         let x = self.join(x, branch, 2 * layer + 1);
         let normal = self.norm(&name("ln_2"), x);
-        let wide = self.linear(&name("mlp.c_fc"), normal);
+        let wide = self.site("mlp.c_fc", layer, normal);
         let wide = self.builder.apply(activation(self.config.activation), &[wide]);
-        let branch = self.linear(&name("mlp.c_proj"), wide);
+        let branch = self.site("mlp.c_proj", layer, wide);
         self.join(x, branch, 2 * layer + 2)
     }
 
@@ -130,7 +131,8 @@ impl Model<'_> {
     fn attention(&self) -> Attention {
         let (heads, head_size) = (self.config.heads as u64, (self.config.width / self.config.heads) as u64);
         let scale = super::attention_scale(head_size);
-        Attention { time: self.sequences.time, heads, key_heads: heads, head_size, scale }
+        let numerics = self.sequences.numerics.of("attention");
+        Attention { time: self.sequences.time, heads, key_heads: heads, head_size, scale, numerics }
     }
 
     fn norm(&mut self, name: &str, x: NodeId) -> NodeId {
@@ -138,9 +140,14 @@ impl Model<'_> {
         self.builder.apply(LayerNorm { epsilon: self.config.layer_norm_epsilon }, &[x, gain, bias])
     }
 
-    fn linear(&mut self, name: &str, x: NodeId) -> NodeId {
+    /// The layer that a site is in a block.
+    fn site(&mut self, site: &str, layer: usize, x: NodeId) -> NodeId {
+        self.linear(site, &format!("h.{layer}.{site}"), x)
+    }
+
+    fn linear(&mut self, site: &str, name: &str, x: NodeId) -> NodeId {
         let [weight, bias] = ["weight", "bias"].map(|part| self.weights.get(&format!("{name}.{part}")));
-        let product = self.builder.apply(Linear, &[x, weight]);
+        let product = self.builder.apply(self.sequences.linear(site), &[x, weight]);
         self.builder.apply(Bias, &[product, bias])
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use samebit_graph::node::NodeId;
-use samebit_graph::operators::{Attention, Linear, Lookup, RmsNorm, Rotary, elementwise};
+use samebit_graph::operators::{Attention, Lookup, RmsNorm, Rotary, elementwise};
 use samebit_graph::{Builder, DType};
 
 use super::{Parameter, ROPE_COSINES, ROPE_SINES, Sequences, Weights};
@@ -60,7 +60,7 @@ pub(super) fn logits(
 ) -> NodeId {
     let shape = [sequences.time, config.head_width as u64 / 2];
     let angles = [ROPE_COSINES, ROPE_SINES].map(|name| builder.table(name, DType::F32, &shape));
-    let mut model = Model { builder, config, weights, time: sequences.time, angles };
+    let mut model = Model { builder, config, weights, sequences, angles };
     let tokens = weights.get("embed_tokens.weight");
     let mut x = model.builder.apply(Lookup, &[tokens, sequences.ids]);
     for layer in 0..config.layers {
@@ -68,14 +68,14 @@ pub(super) fn logits(
     }
     let normal = model.norm("norm", x);
     let head = if config.tied { tokens } else { weights.get("lm_head.weight") };
-    builder.apply(Linear, &[normal, head])
+    builder.apply(sequences.linear("lm_head"), &[normal, head])
 }
 
 struct Model<'a> {
     builder: &'a mut Builder,
     config: &'a LlamaConfig,
     weights: &'a Weights,
-    time: u64,
+    sequences: &'a Sequences,
     /// The tables of cosines and sines.
     angles: [NodeId; 2],
 }
@@ -84,17 +84,16 @@ impl Model<'_> {
     fn block(&mut self, x: NodeId, layer: usize) -> NodeId {
         let name = |part: &str| format!("layers.{layer}.{part}");
         let normal = self.norm(&name("input_layernorm"), x);
-        let heads = ["q_proj", "k_proj", "v_proj"]
-            .map(|part| self.linear(&name(&format!("self_attn.{part}")), normal));
+        let heads = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+            .map(|site| self.linear(site, layer, normal));
         let heads = [self.turn(heads[0]), self.turn(heads[1]), heads[2]];
         let mixed = self.builder.apply(self.attention(), &heads);
-        let branch = self.linear(&name("self_attn.o_proj"), mixed);
+        let branch = self.linear("self_attn.o_proj", layer, mixed);
         let x = self.builder.apply(elementwise::ADD, &[x, branch]);
         let normal = self.norm(&name("post_attention_layernorm"), x);
-        let [gate, up] =
-            ["gate_proj", "up_proj"].map(|part| self.linear(&name(&format!("mlp.{part}")), normal));
+        let [gate, up] = ["mlp.gate_proj", "mlp.up_proj"].map(|site| self.linear(site, layer, normal));
         let wide = self.builder.apply(elementwise::SWIGLU, &[gate, up]);
-        let branch = self.linear(&name("mlp.down_proj"), wide);
+        let branch = self.linear("mlp.down_proj", layer, wide);
         self.builder.apply(elementwise::ADD, &[x, branch])
     }
 
@@ -106,11 +105,12 @@ impl Model<'_> {
     fn attention(&self) -> Attention {
         let head_size = self.config.head_width as u64;
         Attention {
-            time: self.time,
+            time: self.sequences.time,
             heads: self.config.heads as u64,
             key_heads: self.config.key_value_heads as u64,
             head_size,
             scale: super::attention_scale(head_size),
+            numerics: self.sequences.numerics.of("attention"),
         }
     }
 
@@ -119,8 +119,9 @@ impl Model<'_> {
         self.builder.apply(RmsNorm { epsilon: self.config.rms_norm_epsilon }, &[x, gain])
     }
 
-    fn linear(&mut self, name: &str, x: NodeId) -> NodeId {
-        let weight = self.weights.get(&format!("{name}.weight"));
-        self.builder.apply(Linear, &[x, weight])
+    /// The layer that a site is in a block.
+    fn linear(&mut self, site: &str, layer: usize, x: NodeId) -> NodeId {
+        let weight = self.weights.get(&format!("layers.{layer}.{site}.weight"));
+        self.builder.apply(self.sequences.linear(site), &[x, weight])
     }
 }

@@ -43,7 +43,7 @@ fn models() -> Vec<String> {
 #[test]
 fn programs_are_legal() {
     let trainings = [
-        "max_grad_norm: 1.0",
+        "max_grad_norm: 1.0\nnumerics: {default: exact8, lm_head: exact14, attention: exact21}",
         "optimizer: adamw\ngradient_accumulation_steps: 2",
         "optimizer: sgd\nmomentum: 0.9",
     ];
@@ -54,7 +54,8 @@ fn programs_are_legal() {
             program.check().unwrap_or_else(|error| panic!("{model}\n{more}: {error}"));
         }
         for time in [1, 7, 9] {
-            Forward::new(&config(&model), time)
+            let job = job(&model, "numerics: exact14");
+            Forward::new(&job.model.config, &job.training.numerics, time)
                 .program
                 .check()
                 .unwrap_or_else(|error| panic!("{model}: {error}"));
@@ -113,7 +114,7 @@ fn parameters_are_the_first_states_and_moments_follow() {
             .iter()
             .flat_map(|parameter| kinds.iter().map(move |kind| format!("{kind}.{}", parameter.name)));
         assert_eq!(names, expected.chain(moments).collect::<Vec<_>>());
-        let forward = Forward::new(&job.model.config, 5).program;
+        let forward = Forward::new(&job.model.config, &job.training.numerics, 5).program;
         assert_eq!(forward.states[..parameters.len()], program.states[..parameters.len()]);
         assert_eq!(
             forward.states[parameters.len()..].iter().map(|state| &state.name[..]).collect::<Vec<_>>(),
@@ -158,7 +159,7 @@ fn dropout_is_in_training_only() {
         1 + 2 * 2,
         "the embeddings and two branches a layer, each with its own stream"
     );
-    assert_eq!(masks(&Forward::new(&job.model.config, 7).program), 0);
+    assert_eq!(masks(&Forward::new(&job.model.config, &job.training.numerics, 7).program), 0);
 }
 
 /// Distinct weights: element i of parameter p is p + i/2^16.

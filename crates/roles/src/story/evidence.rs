@@ -28,7 +28,7 @@ impl<C: Claims> Segment<C> {
             Kind::Fold(fold) => {
                 let blocks = fold.extent.div_ceil(BLOCK);
                 match fold.kind {
-                    FoldKind::Product => Structure::Product { blocks },
+                    FoldKind::Product(_) => Structure::Product { blocks },
                     FoldKind::Sum | FoldKind::Max => Structure::Lanes { blocks },
                 }
             }

@@ -5,7 +5,7 @@ use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError, steps, tenso
 use samebit_dispute::limits::LANES;
 use samebit_dispute::{Evidence, Inside, JudgeKind, Output, Position, Question, Side, Story, Structure};
 use samebit_graph::Program;
-use samebit_graph::node::{DType, FoldKind, Kind as Graph, Node, NodeId};
+use samebit_graph::node::{DType, Kind as Graph, Node, NodeId};
 use samebit_trace::{Claims, SegmentRoots, TraceError, Words};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -207,7 +207,7 @@ pub fn lies<'a>(
     let mut lies: Vec<(String, Box<dyn Story + 'a>, _)> =
         vec![(name("a value"), Box::new(value()), leaves(held))];
     match &held.kind {
-        Graph::Fold(fold) if fold.kind != FoldKind::Product => {
+        Graph::Fold(fold) if !fold.kind.is_product() => {
             lies.push((name("a lane"), told(Below::Lane, None), BTreeSet::from([JudgeKind::Lane])));
         }
         Graph::Composite { body, .. } => {
@@ -232,7 +232,7 @@ pub fn leaves(node: &Node) -> BTreeSet<JudgeKind> {
     match &node.kind {
         Graph::State(_) | Graph::Table(_) => BTreeSet::from([JudgeKind::Source]),
         Graph::Map { .. } => BTreeSet::from([JudgeKind::Map]),
-        Graph::Fold(fold) if fold.kind == FoldKind::Product => BTreeSet::from([JudgeKind::Block]),
+        Graph::Fold(fold) if fold.kind.is_product() => BTreeSet::from([JudgeKind::Block]),
         Graph::Fold(_) => BTreeSet::from([JudgeKind::LaneFold]),
         Graph::Composite { body, .. } => body.iter().flat_map(leaves).collect(),
     }

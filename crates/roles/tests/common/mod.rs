@@ -9,6 +9,7 @@ use samebit_dispute::{
     Refusal, Seconds, Story, Verdict,
 };
 use samebit_engine::Settings;
+use samebit_graph::Numerics;
 use samebit_graph::fixtures::{Dims, Fixture, gpt, llama, operator};
 use samebit_graph::node::{Kind, NodeId};
 use samebit_graph::operators::OPERATORS;
@@ -49,6 +50,12 @@ pub fn malformed() -> (World, NodeId) {
     let node = program.nodes.iter().position(|node| node.op == "gelu_tanh").expect("a GPT has one");
     program.nodes[node].op = "gelu_tanh_".repeat(4);
     (World::new("malformed", (program, states, tables)), node as NodeId)
+}
+
+/// A GPT whose products are exact; folds of several blocks.
+pub fn exact_world(numerics: Numerics) -> World {
+    let dims = Dims { steps: 2, layers: 1, hidden: 300, numerics, ..Dims::default() };
+    World::new(numerics.name(), gpt(dims))
 }
 
 impl World {

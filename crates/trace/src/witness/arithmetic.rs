@@ -35,10 +35,10 @@ impl Element<'_> {
                 let operands = Operands::new(self, inputs, None, 0, &coords, kept, 1)?;
                 Ok(operands.run(code, 0, 0))
             }
-            (Kind::Fold(fold), Piece::Block(block)) if fold.kind == FoldKind::Product => {
+            (Kind::Fold(fold), Piece::Block(block)) if fold.kind.is_product() => {
                 self.product(fold, block, total, &coords, kept)
             }
-            (Kind::Fold(fold), Piece::Lane(block, lane)) if fold.kind != FoldKind::Product => {
+            (Kind::Fold(fold), Piece::Lane(block, lane)) if !fold.kind.is_product() => {
                 self.lane(fold, block, lane, &coords, kept)
             }
             _ => Err(self.other_kind()),
@@ -50,10 +50,10 @@ impl Element<'_> {
         let coords = self.coords()?;
         let (inputs, terms, fold) = match (&self.node.kind, piece) {
             (Kind::Map { inputs, .. }, Piece::Map) => (&inputs[..], vec![0], None),
-            (Kind::Fold(fold), Piece::Block(block)) if fold.kind == FoldKind::Product => {
+            (Kind::Fold(fold), Piece::Block(block)) if fold.kind.is_product() => {
                 (&[][..], block_terms(fold, block)?.collect(), Some(fold))
             }
-            (Kind::Fold(fold), Piece::Lane(block, lane)) if fold.kind != FoldKind::Product => {
+            (Kind::Fold(fold), Piece::Lane(block, lane)) if !fold.kind.is_product() => {
                 (&fold.inputs[..], lane_terms(fold, block, lane)?, Some(fold))
             }
             _ => return Err(self.other_kind()),
@@ -109,8 +109,8 @@ impl Element<'_> {
         };
         let terms: Vec<_> = terms.map(term).collect();
         let machine = &mut Bits(Soft);
-        let before = if block == 0 { machine.start(FoldKind::Product) } else { total };
-        Ok(machine.block(FoldKind::Product, before, &terms))
+        let before = if block == 0 { machine.start(fold.kind) } else { total };
+        Ok(machine.block(fold.kind, before, &terms))
     }
 
     fn lane(
@@ -177,7 +177,7 @@ pub(super) fn fold_lanes(
     lanes: &[u32; fold::LANES],
 ) -> Result<u32, WitnessError> {
     let fold = match &node.kind {
-        Kind::Fold(fold) if fold.kind != FoldKind::Product => fold,
+        Kind::Fold(fold) if !fold.kind.is_product() => fold,
         _ => return Err(WitnessError::OtherKind { op: node.op.clone() }),
     };
     block_terms(fold, block)?;

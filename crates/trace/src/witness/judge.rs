@@ -112,7 +112,7 @@ pub fn structure(place: &Place, witness: &[u8]) -> Result<Structure, WitnessErro
         Kind::Fold(fold) => {
             let blocks = fold.extent.div_ceil(BLOCK);
             match fold.kind {
-                FoldKind::Product => Structure::Product { blocks },
+                FoldKind::Product(_) => Structure::Product { blocks },
                 FoldKind::Sum | FoldKind::Max => Structure::Lanes { blocks },
             }
         }

@@ -12,7 +12,7 @@ use samebit_cuda::exact::planes;
 use samebit_cuda::table::{self, Line, Peers};
 use samebit_cuda::values::Values;
 use samebit_cuda::{Card, Cuda, Error, Machine, Memory, samples};
-use samebit_num::fold::Bits;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::product::{Layout, ProductKernel};
 use samebit_ops::rows::RowProgram;
@@ -170,7 +170,8 @@ impl Bench {
 
     fn products(&mut self, [m, n, k]: [usize; 3]) -> Result<(), Error> {
         let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
-        let kernel = ProductKernel { m, n, k, a: layout, b: layout, accumulate: false };
+        let kernel =
+            ProductKernel { numerics: Numerics::F32, m, n, k, a: layout, b: layout, accumulate: false };
         let (a, b) = (self.random(m * k)?, self.random(n * k)?);
         let c = Memory::new(self.backend.machine(), m * n)?;
         let multiply_adds = m as f64 * n as f64 * k as f64;
@@ -209,7 +210,16 @@ impl Bench {
 
     fn attention(&mut self, [batch, time, heads, head_size]: [usize; 4]) -> Result<(), Error> {
         let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
-        let kernel = |pass| AttentionKernel { pass, batch, time, heads, group: 1, head_size, scale };
+        let kernel = |pass| AttentionKernel {
+            pass,
+            batch,
+            time,
+            heads,
+            group: 1,
+            head_size,
+            scale,
+            numerics: Numerics::F32,
+        };
         let pairs = (batch * heads) as f64 * time as f64 * (time as f64 + 1.0) / 2.0 * head_size as f64;
         // Products over a head's elements or over the keys, of the definition; recomputed scores are this kernel's own affair.
         for (pass, way, products) in [(Pass::Forward, "forward", 2.0), (Pass::Backward, "backward", 5.0)] {

@@ -6,7 +6,7 @@ use crate::machine::{Argument, Launch, Memory};
 use crate::values::Values;
 use crate::{Cuda, Error, samples};
 use samebit_commit::tensor;
-use samebit_num::fold::Bits;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_num::functions;
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::permute::PermuteKernel;
@@ -74,7 +74,7 @@ fn product(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
     let mut values = values(seed);
     let shape @ [m, n, k] = product_shape(&mut values, check.case_words);
     let [(a, a_len), (b, b_len)] = layouts(&mut values, shape);
-    let kernel = ProductKernel { m, n, k, a, b, accumulate: seed.is_multiple_of(3) };
+    let kernel = ProductKernel { numerics: Numerics::F32, m, n, k, a, b, accumulate: seed.is_multiple_of(3) };
     let inputs = [values.words(a_len), values.words(b_len)];
     check.compare(&Kernel::Product(kernel), 0, &inputs, &[values.totals(m * n)], None);
     Ok(())
@@ -180,8 +180,16 @@ fn attention(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
     let (group, key_heads, batch) = (1 + values.below(3), 1 + values.below(2), 1 + values.below(2));
     let time = size(&mut values, (check.case_words / (head_size * key_heads * batch * group)).clamp(1, 1100));
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
-    let kernel =
-        |pass| AttentionKernel { pass, batch, time, heads: group * key_heads, group, head_size, scale };
+    let kernel = |pass| AttentionKernel {
+        pass,
+        batch,
+        time,
+        heads: group * key_heads,
+        group,
+        head_size,
+        scale,
+        numerics: Numerics::F32,
+    };
     let before =
         |kernel: &AttentionKernel| kernel.lengths().1.into_iter().map(|length| vec![7; length]).collect();
     let (forward, backward) = (kernel(Pass::Forward), kernel(Pass::Backward));
@@ -205,7 +213,15 @@ fn exact_product(check: &mut Check<'_>, seed: u64, bits: Bits) -> Result<(), Err
     };
     let shape @ [m, n, k] = product_shape(&mut values, check.case_words);
     let [(a_layout, a_len), (b_layout, b_len)] = layouts(&mut values, shape);
-    let kernel = ProductKernel { m, n, k, a: a_layout, b: b_layout, accumulate: seed.is_multiple_of(3) };
+    let kernel = ProductKernel {
+        numerics: Numerics::F32,
+        m,
+        n,
+        k,
+        a: a_layout,
+        b: b_layout,
+        accumulate: seed.is_multiple_of(3),
+    };
     let (a, b, before) = (values.words(a_len), values.words(b_len), values.totals(m * n));
     let mut expected = before.clone();
     exact::define(bits, &kernel, &a, &b, &mut expected);

@@ -2,7 +2,7 @@
 
 use super::{Check, outputs};
 use crate::{Cuda, Error, Memory};
-use samebit_num::fold::Bits;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_num::philox::Stream;
 use samebit_num::vectors::operation;
 use samebit_num::{Code, Op, RegType, functions};
@@ -126,7 +126,15 @@ fn folds(check: &mut Check<'_>, text: &str) {
         let layout = Layout { offset: 0, row_stride: extent, k_stride: 1 };
         let (kernel, inputs) = match kind {
             "product" => {
-                let kernel = ProductKernel { m: 1, n: 1, k: extent, a: layout, b: layout, accumulate: false };
+                let kernel = ProductKernel {
+                    numerics: Numerics::F32,
+                    m: 1,
+                    n: 1,
+                    k: extent,
+                    a: layout,
+                    b: layout,
+                    accumulate: false,
+                };
                 (Kernel::Product(kernel), vec![a, b])
             }
             "sum" => (fold(StageKind::Sum), vec![a]),
@@ -151,7 +159,8 @@ fn exact_products(check: &mut Check<'_>, text: &str) -> Result<(), Error> {
         let a = Memory::of(machine, &terms(0, k, number(s)))?;
         let b = Memory::of(machine, &terms(1, k, number(t)))?;
         let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
-        let kernel = ProductKernel { m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
+        let kernel =
+            ProductKernel { numerics: Numerics::F32, m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
         let bits = bits.expect("bits of a profile");
         for &instruction in machine.instructions() {
             let c = Memory::new(machine, 1)?;

@@ -89,7 +89,7 @@ pub fn define(bits: Bits, kernel: &ProductKernel, a: &[u32], b: &[u32], c: &mut 
 mod tests {
     use super::*;
     use crate::values::Values;
-    use samebit_num::fold::exact_product;
+    use samebit_num::fold::{Numerics, exact_product};
 
     #[test]
     fn rounding_is_that_of_binary64_to_binary32_where_binary64_is_exact() {
@@ -118,7 +118,15 @@ mod tests {
             let k = 1 + values.below(600);
             let (a, b) = (values.words(k), values.words(k));
             let layout = Layout { offset: 0, row_stride: k, k_stride: 1 };
-            let kernel = ProductKernel { m: 1, n: 1, k, a: layout, b: layout, accumulate: false };
+            let kernel = ProductKernel {
+                numerics: Numerics::Exact(bits),
+                m: 1,
+                n: 1,
+                k,
+                a: layout,
+                b: layout,
+                accumulate: false,
+            };
             let mut found = [7];
             define(bits, &kernel, &a, &b, &mut found);
             let factors: Vec<_> = a.iter().zip(&b).map(|(&a, &b)| Some((Binary32(a), Binary32(b)))).collect();

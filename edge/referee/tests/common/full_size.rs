@@ -235,9 +235,9 @@ fn totals(held: &Fold, at: &At, elements: &dyn Fn(bool, u32) -> u64, lies: bool)
             .collect();
         let word = |input: usize, k: usize| Binary32(inputs[input].0[inputs[input].1 + k]);
         let (kind, result) = match held.kind {
-            FoldKind::Product => {
+            FoldKind::Product(numerics) => {
                 let factors = (0..256).map(|k| Some((word(0, k), word(1, k))));
-                (fold::Kind::Product, fold::product_block(soft, factors))
+                (fold::Kind::Product, numerics.block(soft, factors))
             }
             _ => {
                 let of = |lane: usize| (0..256).map(move |k| (k % 16 == lane).then(|| word(0, k)));
@@ -270,7 +270,7 @@ fn told(
         Kind::Fold(held) => {
             let blocks = held.extent.div_ceil(256);
             let structure = match held.kind {
-                FoldKind::Product => Structure::Product { blocks },
+                FoldKind::Product(_) => Structure::Product { blocks },
                 _ => Structure::Lanes { blocks },
             };
             let (totals, lanes) = totals(held, at, elements, lies);
@@ -394,7 +394,7 @@ impl Scene {
             of(true, row).encode(&mut encoder);
             encoder.into_bytes()
         };
-        let is_block = matches!(&node.kind, Kind::Fold(fold) if fold.kind == FoldKind::Product);
+        let is_block = matches!(&node.kind, Kind::Fold(fold) if fold.kind.is_product());
         let witness = open(&|slot| is_block || !slots.contains(&slot));
         let keep = |slot: &u8| (*slot, open(&|read| *slot != PREDICATE_SLOT && read == *slot));
         let kept = slots.iter().map(keep).collect();

@@ -6,6 +6,7 @@ use super::common::Random;
 use super::world::{Tensor, World};
 use samebit_graph::index::{Index, coord, element, fold, row};
 use samebit_graph::node::{DType, Fold, FoldKind, Input, Kind, Node, Predicate, Relation};
+use samebit_num::fold::Numerics;
 use samebit_num::{Arith, Code, Recorder, RegType, functions};
 
 fn source(op: &str, dtype: DType, shape: &[u64]) -> Node {
@@ -44,17 +45,21 @@ fn world(nodes: Vec<Node>, outputs: Vec<Tensor>) -> World {
     World { nodes, outputs: (0..).zip(outputs).collect(), step: 3, synthetic: None }
 }
 
-pub fn product_node(m: u64, n: u64, k: u64, a: u32, b: u32) -> Node {
+pub fn product_node(numerics: Numerics, [m, n, k]: [u64; 3], a: u32, b: u32) -> Node {
     let inputs =
         vec![Input::Outer(a, coord(0).times(k) + fold()), Input::Outer(b, coord(1).times(k) + fold())];
-    float_node("matmul", &[m, n], fold_of(FoldKind::Product, k, None, inputs, factors()))
+    float_node("matmul", &[m, n], fold_of(FoldKind::Product(numerics), k, None, inputs, factors()))
 }
 
 /// [m, k] · [n, k]ᵀ → [m, n].
-pub fn product(m: u64, n: u64, k: u64) -> World {
-    let nodes =
-        vec![source("a", DType::F32, &[m, k]), source("b", DType::F32, &[n, k]), product_node(m, n, k, 0, 1)];
-    world(nodes, vec![values(1, m * k), values(2, n * k)])
+pub fn product(numerics: Numerics, [m, n, k]: [u64; 3]) -> World {
+    product_of(numerics, [m, n, k], values(1, m * k), values(2, n * k))
+}
+
+/// The same of these factors.
+pub fn product_of(numerics: Numerics, [m, n, k]: [u64; 3], a: Tensor, b: Tensor) -> World {
+    let node = product_node(numerics, [m, n, k], 0, 1);
+    world(vec![source("a", DType::F32, &[m, k]), source("b", DType::F32, &[n, k]), node], vec![a, b])
 }
 
 /// Σ x² over the columns before the row's own: the term is a program, the predicate affine.
@@ -140,7 +145,7 @@ pub fn transpose_with_indices() -> World {
 }
 
 /// One causal head over `t` tokens with head size `d`: q, k [t, d], v transposed [d, t], output [t, d], a row a query.
-pub fn attention(t: u64, d: u64) -> World {
+pub fn attention(numerics: Numerics, t: u64, d: u64) -> World {
     let causal = || Some(Predicate { left: fold(), relation: Relation::LessOrEqual, right: row() });
     let scaled = {
         let mut recorder = Recorder::new();
@@ -164,7 +169,7 @@ pub fn attention(t: u64, d: u64) -> World {
     let weighted = vec![Input::Body(3, fold()), Input::Outer(2, coord(0).times(t) + fold())];
     let at = |node: u32, index: Index| Input::Body(node, index);
     let body = vec![
-        float_node("dot", &[t], fold_of(FoldKind::Product, d, None, dot, factors())),
+        float_node("dot", &[t], fold_of(FoldKind::Product(numerics), d, None, dot, factors())),
         float_node("s", &[t], Kind::Map { inputs: vec![at(0, coord(0))], code: scaled }),
         float_node("m", &[1], fold_of(FoldKind::Max, t, causal(), vec![at(1, fold())], copy())),
         float_node(
@@ -173,7 +178,7 @@ pub fn attention(t: u64, d: u64) -> World {
             Kind::Map { inputs: vec![at(1, coord(0)), at(2, Index::default())], code: exp_of_difference },
         ),
         float_node("l", &[1], fold_of(FoldKind::Sum, t, causal(), vec![at(3, fold())], copy())),
-        float_node("u", &[d], fold_of(FoldKind::Product, t, causal(), weighted, factors())),
+        float_node("u", &[d], fold_of(FoldKind::Product(numerics), t, causal(), weighted, factors())),
         float_node(
             "o",
             &[d],

@@ -220,9 +220,9 @@ impl Reader<'_> {
         let soft = &mut Soft;
         let value = |words: Vec<u32>| Binary32(run(&fold.code, &words, &mut Soft));
         let (kind, result) = match fold.kind {
-            FoldKind::Product => {
+            FoldKind::Product(numerics) => {
                 let factors = terms.map(|words| words.map(|words| (Binary32(words[0]), Binary32(words[1]))));
-                (fold::Kind::Product, fold::product_block(soft, factors))
+                (fold::Kind::Product, numerics.block(soft, factors))
             }
             FoldKind::Sum => (fold::Kind::Sum, fold::sum_block(soft, terms.map(|words| words.map(value)))),
             FoldKind::Max => {

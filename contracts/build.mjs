@@ -10,7 +10,10 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 const CODE_LIMIT_BYTES = 24_576;
 const OUTPUT = { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] };
 /** How often code is expected to run: what the optimizer weighs against size. Moves are a few, blocks of arithmetic are long. */
-const RUNS = { "src/Dispute.sol": 200 };
+const RUNS = {
+  "src/Dispute.sol": 200,
+  "src/Market.sol": 200,
+};
 const RUNS_ELSEWHERE = 100_000;
 
 /** Compiler settings for the sources of these paths. */
@@ -44,7 +47,8 @@ function sourceDigest(paths) {
 
 /** Compiles the contracts of `wanted`; what they import is read when it is asked for. */
 function compile(wanted, runs) {
-  const content = (path) => readFileSync(join(ROOT, path), "utf8");
+  // A path that begins at no folder of ours is a package's.
+  const content = (path) => readFileSync(join(ROOT, path.startsWith("src/") ? "" : "node_modules", path), "utf8");
   const sources = Object.fromEntries(wanted.map((path) => [path, { content: content(path) }]));
   const input = { language: "Solidity", sources, settings: settings(wanted, runs) };
   const output = JSON.parse(

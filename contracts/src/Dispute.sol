@@ -76,6 +76,7 @@ contract Dispute is IDispute {
         id = Positions.id(question);
         QuestionState storage state = _questions[id];
         if (state.status != QuestionStatus.Unknown) revert QuestionExists(id);
+        if (question.asker != address(0) && question.asker != msg.sender) revert NotAsker(msg.sender, question.asker);
         Questions.check(question, header);
         state.opened = Clock.time();
         state.status = QuestionStatus.Open;
@@ -280,11 +281,16 @@ contract Dispute is IDispute {
     }
 
     /// @inheritdoc IDispute
-    function statusOf(QuestionId id) external view returns (QuestionStatus status, bytes32 answer, uint64 claims) {
+    function statusOf(QuestionId id)
+        external
+        view
+        returns (QuestionStatus status, bytes32 answer, uint64 claims, uint64 living)
+    {
         QuestionState storage asked = _questions[id];
         status = asked.status;
         if (status == QuestionStatus.Answered) answer = _claims[id][ClaimId.wrap(asked.answer)].root;
         claims = asked.claims;
+        living = asked.living;
     }
 
     /// @inheritdoc IDispute

@@ -50,6 +50,10 @@ struct Question {
     Seconds clockSeconds;
     /// What a side that passes the turn on has at least.
     Seconds extensionSeconds;
+    /// Who alone may open the question; 0: anybody.
+    address asker;
+    /// Tells an asker's questions apart that are alike otherwise.
+    bytes32 nonce;
 }
 
 /// @notice All that a game is (docs/spec/dispute.md §2). Unused fields are 0.
@@ -141,7 +145,7 @@ library Positions {
     error NoDifference(Stage stage);
 
     uint256 internal constant POSITION_FIELDS = 39;
-    uint256 internal constant QUESTION_FIELDS = 16;
+    uint256 internal constant QUESTION_FIELDS = 18;
 
     Pair internal constant CLOCK = Pair.wrap(5);
     Pair internal constant HELD = Pair.wrap(13);

@@ -113,7 +113,7 @@ contract Handler {
         question.tables = Merkle.listRoot(0, 0);
         question.job = _job(question, header);
         QuestionId id = this.idOf(question);
-        (QuestionStatus status,,) = dispute.statusOf(id);
+        (QuestionStatus status,,,) = dispute.statusOf(id);
         if (status != QuestionStatus.Unknown) return;
         dispute.open(question, header);
         _questions.push(question);

@@ -139,6 +139,8 @@ interface IDispute {
 
     /// @notice The question was opened before.
     error QuestionExists(QuestionId question);
+    /// @notice The question names who alone may open it.
+    error NotAsker(address sender, address asker);
     /// @notice The question is not open.
     error QuestionNotOpen(QuestionId question, QuestionStatus status);
     /// @notice The question is still open.
@@ -188,7 +190,7 @@ interface IDispute {
     /// @notice The owner did not take its money.
     error TransferFailed(address owner, uint256 amount);
 
-    /// @notice Opens a question for claims.
+    /// @notice Opens a question for claims. Its asker alone may, if it names one.
     function open(Question calldata question, JobHeader calldata header) external returns (QuestionId);
 
     /// @notice Claims a root, for the question's bond in the chain's own currency.
@@ -273,8 +275,11 @@ interface IDispute {
     /// @notice Pays the sender what is credited to it.
     function withdraw() external;
 
-    /// @notice Where a question stands, the root that is its answer (0 if none), and its number of claims.
-    function statusOf(QuestionId question) external view returns (QuestionStatus status, bytes32 answer, uint64 claims);
+    /// @notice Where a question stands, the root that is its answer (0 if none), its number of claims, and how many of them did not die.
+    function statusOf(QuestionId question)
+        external
+        view
+        returns (QuestionStatus status, bytes32 answer, uint64 claims, uint64 living);
 
     /// @notice Who claimed what, and where the claim stands.
     function claimOf(QuestionId question, ClaimId claim)

@@ -46,6 +46,7 @@ pub struct DevnetBuilder {
     options: Options,
     address: Option<SocketAddr>,
     artifacts: Vec<Artifact>,
+    made: BTreeMap<String, Address>,
 }
 
 /// A development chain that runs; dropping it stops it. What it wrote stays in its folder.
@@ -101,6 +102,7 @@ impl Devnet {
             options,
             address: None,
             artifacts: Vec::new(),
+            made: BTreeMap::new(),
         }
     }
 
@@ -134,6 +136,12 @@ impl DevnetBuilder {
         self
     }
 
+    /// Names a contract that one of the deployed ones makes.
+    pub fn made(mut self, name: impl Into<String>, address: Address) -> Self {
+        self.made.insert(name.into(), address);
+        self
+    }
+
     /// Starts it with the machine's clock.
     pub async fn start(self) -> Result<Devnet, DevnetError> {
         self.start_with_clock(SystemClock).await
@@ -150,7 +158,8 @@ impl DevnetBuilder {
         let chain = Chain::open_with_clock(self.folder.join(FILE), &genesis, self.options, clock)?;
         let client = Client::in_process(&chain).await?;
         let sender = client.sender(keys[0].clone(), SenderOptions::default());
-        let contracts = deploy(&client, &sender, &self.artifacts).await?;
+        let mut contracts = deploy(&client, &sender, &self.artifacts).await?;
+        contracts.extend(self.made);
         let server = match self.address {
             Some(address) => Some(Server::start(&chain, address).await?),
             None => None,

@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod abi;
 pub mod accounts;
 pub mod client;
 mod deployment;
@@ -37,6 +38,7 @@ pub mod dispute;
 pub mod embedded;
 mod error;
 pub mod limits;
+pub mod market;
 
 pub use client::{
     BlockName, Change, Client, ClientError, Event, Log, LogOptions, Message, Moment, Receipt, Revert,

@@ -1,6 +1,6 @@
 //! What is asked: the right end of a segment, given its start (dispute.md §1).
 
-use crate::ids::{Amount, QuestionId, Seconds};
+use crate::ids::{Amount, Owner, QuestionId, Seconds};
 use crate::limits;
 use crate::refusal::{Mismatch, Refusal};
 use crate::words::Words;
@@ -41,6 +41,10 @@ pub struct Question {
     pub clock_seconds: Seconds,
     /// What a side that passes the turn on has at least.
     pub extension_seconds: Seconds,
+    /// Who alone may open the question; nobody in particular if it is the zero address.
+    pub asker: Owner,
+    /// Tells an asker's questions apart that are alike otherwise.
+    pub nonce: Digest,
 }
 
 impl Question {
@@ -60,7 +64,15 @@ impl Question {
         for seconds in [self.entry_seconds, self.clock_seconds, self.extension_seconds] {
             words.number(seconds.0);
         }
+        words.owner(self.asker);
+        words.digest(self.nonce);
         QuestionId(words.hash(Tag::Question))
+    }
+
+    /// Refuses who may not open the question.
+    pub(crate) fn check_asker(&self, sender: Owner) -> Result<(), Refusal> {
+        let asker = self.asker;
+        if asker == Owner::default() || asker == sender { Ok(()) } else { Err(Refusal::NotAsker { sender, asker }) }
     }
 
     /// Checks the question against the header of its job, and the limits.

@@ -31,6 +31,8 @@ pub enum Refusal {
     Segment { first: u64, count: u64 },
     #[error("question {0} was opened before")]
     QuestionExists(QuestionId),
+    #[error("{asker} alone may open this question, not {sender}")]
+    NotAsker { sender: Owner, asker: Owner },
     #[error("question {0} was never opened")]
     UnknownQuestion(QuestionId),
     #[error("question {question} is not open: {status:?}")]

@@ -1,5 +1,6 @@
 //! Preimages of fields as 32-byte words, as a contract's `abi.encode` lays them out.
 
+use crate::ids::Owner;
 use crate::limits::LANES;
 use samebit_commit::{Digest, Tag, hash};
 
@@ -37,6 +38,11 @@ impl Words {
 
     pub(crate) fn number(&mut self, value: impl Into<u128>) {
         self.digest(number(value.into()));
+    }
+
+    pub(crate) fn owner(&mut self, owner: Owner) {
+        self.0.extend_from_slice(&[0; WORD_BYTES - 20]);
+        self.0.extend_from_slice(&owner.0);
     }
 
     pub(crate) fn bytes(self) -> Vec<u8> {

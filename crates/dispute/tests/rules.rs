@@ -98,6 +98,22 @@ fn a_question_is_checked_against_its_job() {
 }
 
 #[test]
+fn its_asker_alone_opens_a_question() {
+    let (plain, header) = Job::small(1, None).question(&Terms::default());
+    let [asker, stranger] = [Owner([3; 20]), Owner([4; 20])];
+    let asked = |nonce| Question { asker, nonce: Digest([nonce; 32]), ..plain.clone() };
+    let mut world = World::new(&Arc::new(Job::small(1, None)), &Terms::default());
+    for nonce in [0, 1] {
+        let question = asked(nonce);
+        assert_ne!(question.id(), plain.id());
+        let message = Message::OpenQuestion { question, header: header.clone() };
+        assert_eq!(world.send(stranger, &message), Err(Refusal::NotAsker { sender: stranger, asker }));
+        assert_eq!(world.send(asker, &message), Ok(1));
+    }
+    assert_ne!(asked(0).id(), asked(1).id());
+}
+
+#[test]
 fn claims_enter_in_time_once_and_for_the_bond() {
     let (mut world, good, bad) = world();
     let message = claim(&world, &good);

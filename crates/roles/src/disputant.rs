@@ -198,6 +198,10 @@ impl Disputant {
         let question = self.id;
         let Some(seen) = self.seen() else {
             let (asked, header) = (self.question.clone(), self.header.clone());
+            // Who asked opens it.
+            if ![Owner::default(), self.me].contains(&self.question.asker) {
+                return Vec::new();
+            }
             return vec![Wanted::send(Want::Open, Message::OpenQuestion { question: asked, header })];
         };
         let is_open = seen.status == QuestionStatus::Open;

@@ -1,7 +1,7 @@
 //! The question of a segment: what is asked, and what proves that it belongs to its job.
 
 use samebit_commit::Digest;
-use samebit_dispute::{Amount, Header, Question, Seconds};
+use samebit_dispute::{Amount, Header, Owner, Question, Seconds};
 use samebit_graph::canonical::PROGRAM_VERSION;
 use samebit_trace::Job;
 
@@ -18,7 +18,7 @@ pub struct Terms {
     pub extension: Seconds,
 }
 
-/// The question of segment `index` of a job that begins in the state `start`, with what a chain checks it by.
+/// The question of segment `index` of a job that begins in the state `start`, which anybody may open, with what a chain checks it by.
 ///
 /// # Panics
 /// If the job has no such segment.
@@ -45,6 +45,8 @@ pub fn question(job: &Job, index: u64, start: Digest, terms: Terms) -> (Question
         entry_seconds: terms.entry,
         clock_seconds: terms.clock,
         extension_seconds: terms.extension,
+        asker: Owner::default(),
+        nonce: Digest::ZERO,
     };
     let header = Header {
         version: PROGRAM_VERSION,

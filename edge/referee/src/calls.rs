@@ -110,6 +110,8 @@ pub fn question_of(question: &Question) -> sol::Question {
         entrySeconds: question.entry_seconds.0,
         clockSeconds: question.clock_seconds.0,
         extensionSeconds: question.extension_seconds.0,
+        asker: question.asker.0.into(),
+        nonce: b(question.nonce),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 use crate::abi::Artifact;
+use alloy_primitives::Bytes;
 use alloy_sol_types::sol;
 
 sol!(NumProbe, "../../contracts/artifacts/NumProbe.json");
@@ -16,6 +17,21 @@ sol!(ToyReferee, "../../contracts/artifacts/ToyReferee.json");
 
 sol!(MovesProbe, "../../contracts/artifacts/MovesProbe.json");
 
+sol!(
+    #[derive(Debug, Default)]
+    Market,
+    "../../contracts/artifacts/Market.json"
+);
+
+sol!(BadToken, "../../contracts/artifacts/BadToken.json");
+sol!(BlockBeacon, "../../contracts/artifacts/BlockBeacon.json");
+sol!(Fund, "../../contracts/artifacts/Fund.json");
+sol!(Stake, "../../contracts/artifacts/Stake.json");
+sol!(TestToken, "../../contracts/artifacts/TestToken.json");
+sol!(ToyBeacon, "../../contracts/artifacts/ToyBeacon.json");
+sol!(ToyCourt, "../../contracts/artifacts/ToyCourt.json");
+sol!(YesWallet, "../../contracts/artifacts/YesWallet.json");
+
 sol! {
     /// An operand that was kept.
     struct KeptWords {
@@ -25,10 +41,10 @@ sol! {
 
     /// The functions of `IReferee`, structs of static fields as words.
     interface RefereeCalls {
-        function structure(bytes32[16] question, bytes32[39] position, bytes witness)
+        function structure(bytes32[18] question, bytes32[39] position, bytes witness)
             external view returns (uint8 kind, uint64 blocks, uint64 rowLength, uint32 bodyNodes);
         function truth(
-            bytes32[16] question,
+            bytes32[18] question,
             bytes32[39] position,
             bytes32[2] roots,
             uint8 kind,
@@ -36,7 +52,7 @@ sol! {
             KeptWords[] kept
         ) external view returns (bool malformed, bytes32 value);
         function operand(
-            bytes32[16] question,
+            bytes32[18] question,
             bytes32[39] position,
             bytes32[2] roots,
             uint8 kind,
@@ -54,4 +70,18 @@ pub fn step() -> Artifact {
 /// The artifact of `Ledger`.
 pub fn ledger() -> Artifact {
     Artifact::new(include_str!("../../../contracts/artifacts/Ledger.json"))
+}
+
+/// The creation code of a part of Market.
+pub fn part(name: &str) -> Bytes {
+    macro_rules! parts {
+        ($($name:literal),*) => {
+            match name {
+                $($name => include_str!(concat!("../../../contracts/artifacts/", $name, ".json")),)*
+                _ => panic!("Market has no part {name}"),
+            }
+        };
+    }
+    let text = parts!("Argue", "Begin", "Catches", "Check", "Claims", "Draws", "Interior", "Reveals", "Settle");
+    Artifact::new(text).bytecode()
 }

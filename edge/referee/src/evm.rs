@@ -1,13 +1,13 @@
 //! An EVM in memory with one caller that pays nothing: Osaka's rules, so that the calldata floor (EIP-7623) and the cap on a
 //! transaction's gas (EIP-7825) count as they do on a chain.
 
-use alloy_primitives::{Address, Bytes, TxKind, U256, hex};
+use alloy_primitives::{Address, Bytes, Log, TxKind, U256, hex};
 use alloy_sol_types::SolCall;
 use revm::context::result::{EVMError, ExecutionResult};
 use revm::context::{CfgEnv, Context, ContextTr, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::hardfork::SpecId;
-use revm::state::AccountInfo;
+use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 use std::convert::Infallible;
 
@@ -80,6 +80,17 @@ impl Evm {
         self.inner.ctx.modify_block(|block| block.timestamp = U256::from(seconds));
     }
 
+    /// Sets the number of the blocks from here on.
+    pub fn set_height(&mut self, number: u64) {
+        self.inner.ctx.modify_block(|block| block.number = U256::from(number));
+    }
+
+    /// Has an account do what the code at `to` says (EIP-7702).
+    pub fn delegate(&mut self, owner: Address, to: Address) {
+        let info = AccountInfo::from_bytecode(Bytecode::new_eip7702(to));
+        self.inner.ctx.db_mut().insert_account_info(owner, info);
+    }
+
     /// Gives an account without code this balance.
     pub fn fund(&mut self, owner: Address, balance: U256) {
         let info = AccountInfo::from_balance(balance);
@@ -100,6 +111,17 @@ impl Evm {
         value: U256,
         data: Bytes,
     ) -> Result<Answer<Bytes>, EvmError> {
+        Ok(self.send_logged(from, to, value, data)?.0)
+    }
+
+    /// As [`Evm::send`], with the transaction's log.
+    pub fn send_logged(
+        &mut self,
+        from: Address,
+        to: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Result<(Answer<Bytes>, Vec<Log>), EvmError> {
         let transaction = TxEnv::builder()
             .caller(from)
             .kind(TxKind::Call(to))
@@ -108,8 +130,8 @@ impl Evm {
             .gas_limit(TRANSACTION_GAS_CAP)
             .build_fill();
         let result = self.inner.transact_commit(transaction).map_err(refused)?;
-        let (gas, floor) = (result.tx_gas_used(), result.gas().floor_gas());
-        Ok(Answer { value: succeeded(result)?, gas, floor })
+        let (gas, floor, logs) = (result.tx_gas_used(), result.gas().floor_gas(), result.logs().to_vec());
+        Ok((Answer { value: succeeded(result)?, gas, floor }, logs))
     }
 
     /// Deploys creation bytecode without constructor arguments.

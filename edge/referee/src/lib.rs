@@ -21,10 +21,13 @@ pub mod calls;
 mod contracts;
 mod court;
 mod evm;
+pub mod market;
 mod referee;
 pub mod refusals;
 
-pub use contracts::{Dispute, MovesProbe, NumProbe, ToyReferee, ledger, step};
+pub use contracts::{
+    BadToken, BlockBeacon, Dispute, MovesProbe, NumProbe, TestToken, ToyBeacon, ToyCourt, ToyReferee, YesWallet, ledger, step,
+};
 pub use court::Court;
 pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};
 pub use referee::{Judgement, Referee};

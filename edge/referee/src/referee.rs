@@ -135,16 +135,18 @@ fn number(number: impl Into<u128>) -> B256 {
 }
 
 /// The question as far as the referee looks at it, in the order of `Position.sol`; what else a question has is as large as it usually is.
-fn question(place: &Place) -> [B256; 16] {
+fn question(place: &Place) -> [B256; 18] {
     let counts =
         [place.node_count, place.state_count, place.table_count, place.loss.into(), place.first_step];
     let roots = [place.nodes, place.nodes, place.states, place.sinks, place.tables, place.start];
-    // Steps, bond and seconds.
+    // Steps, bond, seconds, asker and nonce.
     let steps = if place.step_count == 0 { 1024 } else { place.step_count };
     let terms = [steps, 1_000_000_000_000_000_000, 86_400, 86_400, 600];
-    let fields = roots.map(words).into_iter().chain(counts.into_iter().chain(terms).map(number));
+    let asked = [number(1u128 << 127), words(place.nodes)];
+    let numbers = counts.into_iter().chain(terms).map(number);
+    let fields = roots.map(words).into_iter().chain(numbers).chain(asked);
     let fields: Vec<B256> = fields.collect();
-    fields.try_into().expect("a question has 16 fields")
+    fields.try_into().expect("a question has 18 fields")
 }
 
 /// The position as far as the referee looks at it, in the order of `Position.sol`; what else a position has is as large as it usually is.

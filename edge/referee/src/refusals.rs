@@ -22,7 +22,7 @@ pub fn of_revert(data: &Bytes) -> Option<&'static str> {
     let error = Errors::abi_decode(data).ok()?;
     Some(names!(error, Errors:
         ChildBeyondEnd, ClaimExists, ClaimNotLiving, ClockOut, ClockRuns, EntryClosed, EntryOpen, GameExists, HashFailed,
-        KeptBefore, LeafBeyondEnd, MissingPart, NoDifference, NoSuchSegment, NotKept, NotMalformed, NotOwner, Nothing,
+        KeptBefore, LeafBeyondEnd, MissingPart, NoDifference, NoSuchSegment, NotAsker, NotKept, NotMalformed, NotOwner, Nothing,
         NothingToUnfold, NothingToWithdraw, OffsetBeyondEnd, OffsetBeyondMessage, OverLimit, QuestionExists, QuestionNotOpen,
         QuestionStillOpen, RootsDiffer, SameChild, SameRoot, SameWord, TooManyMoves, TooManySlots, TransferFailed,
         UnknownGame, UnusedParts, WitnessTooLong, WordTooLarge, WrongBond, WrongDigest, WrongKind, WrongNodeCount,
@@ -42,6 +42,7 @@ pub fn of_twin(refusal: &Refusal) -> &'static str {
         Refusal::Nothing { .. } => "Nothing",
         Refusal::Segment { .. } => "NoSuchSegment",
         Refusal::QuestionExists(_) => "QuestionExists",
+        Refusal::NotAsker { .. } => "NotAsker",
         Refusal::UnknownQuestion(_) | Refusal::QuestionNotOpen { .. } => "QuestionNotOpen",
         Refusal::QuestionStillOpen(_) => "QuestionStillOpen",
         Refusal::EntryClosed { .. } => "EntryClosed",

@@ -1,6 +1,6 @@
 //! What the contracts refuse, in words.
 
-use super::abi::{DISPUTE, ErrorShape, LEDGER, STEP};
+use crate::abi::{DISPUTE, ErrorShape, LEDGER, STEP};
 use crate::client::Revert;
 use alloy::primitives::{Address, B256, U256};
 

@@ -1,6 +1,6 @@
 //! Messages as calls of the contract, and back.
 
-use super::abi::DISPUTE;
+use crate::abi::DISPUTE;
 use super::wire::{self, Calls};
 use crate::client;
 use alloy::primitives::{Address, B256, U256};

@@ -6,7 +6,6 @@
 //! Everything that the contract accepts can be read back from the chain, message for message: whoever applies them in order to a
 //! [`samebit_dispute::Dispute`] holds what the contract holds.
 
-mod abi;
 mod errors;
 mod log;
 mod message;
@@ -73,10 +72,10 @@ pub enum DisputeError {
 /// The contracts in the order in which they are deployed: the referee's two, then the game with its fund.
 pub fn artifacts(fund: Owner) -> [Artifact; 3] {
     let with = |code: &Bytes, arguments: Vec<u8>| [&code[..], &arguments].concat();
-    let ledger = Artifact::new(LEDGER, abi::LEDGER.code.clone());
-    let step = Artifact::new(STEP, with(&abi::STEP.code, ledger.address().abi_encode()));
+    let ledger = Artifact::new(LEDGER, crate::abi::LEDGER.code.clone());
+    let step = Artifact::new(STEP, with(&crate::abi::STEP.code, ledger.address().abi_encode()));
     let arguments = (step.address(), wire::address(fund)).abi_encode_params();
-    let dispute = Artifact::new(DISPUTE, with(&abi::DISPUTE.code, arguments));
+    let dispute = Artifact::new(DISPUTE, with(&crate::abi::DISPUTE.code, arguments));
     [ledger, step, dispute]
 }
 

@@ -1,6 +1,6 @@
 //! The bindings say what the artifact says, and a message survives being a call.
 
-use super::abi::DISPUTE;
+use crate::abi::DISPUTE;
 use super::wire::{self, Calls, POSITION_AS};
 use super::{artifacts, message};
 use crate::embedded::DEPLOYER;
@@ -74,9 +74,9 @@ fn any_digests() -> impl Strategy<Value = Vec<Digest>> {
 }
 
 fn any_question() -> impl Strategy<Value = Question> {
-    (any::<[[u8; 32]; 6]>(), any::<[u64; 8]>(), any::<u128>(), any::<u32>()).prop_map(
-        |(roots, n, bond, loss)| {
-            let [job, nodes, states, sinks, tables, start] = roots.map(Digest);
+    (any::<[[u8; 32]; 7]>(), any::<[u64; 8]>(), any::<u128>(), any::<u32>(), any::<[u8; 20]>()).prop_map(
+        |(roots, n, bond, loss, asker)| {
+            let [job, nodes, states, sinks, tables, start, nonce] = roots.map(Digest);
             Question {
                 job,
                 nodes,
@@ -94,6 +94,8 @@ fn any_question() -> impl Strategy<Value = Question> {
                 entry_seconds: Seconds(n[5]),
                 clock_seconds: Seconds(n[6]),
                 extension_seconds: Seconds(n[7]),
+                asker: Owner(asker),
+                nonce,
             }
         },
     )

@@ -32,6 +32,8 @@ sol! {
         uint64 entrySeconds;
         uint64 clockSeconds;
         uint64 extensionSeconds;
+        address asker;
+        bytes32 nonce;
     }
 
     #[derive(Debug, Default, PartialEq, Eq)]
@@ -119,7 +121,7 @@ sol! {
     }
 
     interface Views {
-        function statusOf(bytes32 question) returns (uint8 status, bytes32 answer, uint64 claims);
+        function statusOf(bytes32 question) returns (uint8 status, bytes32 answer, uint64 claims, uint64 living);
         function creditOf(address owner) returns (uint256 amount);
     }
 }
@@ -178,6 +180,8 @@ impl From<&game::Question> for Question {
             entrySeconds: asked.entry_seconds.0,
             clockSeconds: asked.clock_seconds.0,
             extensionSeconds: asked.extension_seconds.0,
+            asker: address(asked.asker),
+            nonce: word(asked.nonce),
         }
     }
 }
@@ -201,6 +205,8 @@ impl From<&Question> for game::Question {
             entry_seconds: Seconds(asked.entrySeconds),
             clock_seconds: Seconds(asked.clockSeconds),
             extension_seconds: Seconds(asked.extensionSeconds),
+            asker: owner(asked.asker),
+            nonce: digest(asked.nonce),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files::write_whole;
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
-use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError, dispute};
+use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError, accounts, dispute, market};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -67,7 +67,14 @@ pub fn devnet(arguments: &Arguments, screen: &Screen) -> Outcome {
 async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
     let mut devnet =
         Devnet::in_folder(&arguments.dir).serve(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
-    for artifact in dispute::artifacts(fund()) {
+    let court = dispute::artifacts(fund());
+    let token = market::test_token();
+    let treasury = accounts::key(0).address();
+    let trade = market::artifacts(court[2].address(), token.address(), treasury);
+    for (name, address) in market::made_by(trade[trade.len() - 1].address()) {
+        devnet = devnet.made(name, address);
+    }
+    for artifact in court.into_iter().chain([token]).chain(trade) {
         devnet = devnet.deploy(artifact);
     }
     devnet.start().await.map_err(|error| match error {

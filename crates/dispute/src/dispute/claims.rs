@@ -11,6 +11,7 @@ impl Dispute {
     pub(super) fn open(
         &mut self,
         now: Seconds,
+        sender: Owner,
         question: &Question,
         header: &Header,
     ) -> Result<Vec<Event>, Refusal> {
@@ -18,6 +19,7 @@ impl Dispute {
         if self.questions.contains_key(&id) {
             return Err(Refusal::QuestionExists(id));
         }
+        question.check_asker(sender)?;
         question.check(header)?;
         let closes = now.plus(question.entry_seconds);
         let (status, claims) = (QuestionStatus::Open, Vec::new());

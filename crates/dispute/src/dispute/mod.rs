@@ -76,7 +76,7 @@ impl Dispute {
         message: &Message,
     ) -> Result<Vec<Event>, Refusal> {
         let events = match message {
-            Message::OpenQuestion { question, header } => self.open(now, question, header),
+            Message::OpenQuestion { question, header } => self.open(now, sender, question, header),
             Message::Claim { question, opened, value } => self.claim(now, sender, *question, opened, *value),
             Message::Pair { question, claims, opened } => self.pair(now, *question, *claims, opened),
             Message::Move { position, play } => self.play(referee, now, sender, position, play),
@@ -108,6 +108,11 @@ impl Dispute {
     /// Where a question stands.
     pub fn status(&self, id: QuestionId) -> Option<QuestionStatus> {
         self.questions.get(&id).map(|asked| asked.status)
+    }
+
+    /// How many claims about a question did not die.
+    pub fn living(&self, id: QuestionId) -> u64 {
+        self.claims(id).iter().filter(|claim| claim.status != ClaimStatus::Dead).count() as u64
     }
 
     /// The claims about a question, by number.

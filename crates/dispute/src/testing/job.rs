@@ -1,6 +1,6 @@
 //! The job: nodes over words, computed with wrapping integers.
 
-use crate::ids::{Amount, Seconds};
+use crate::ids::{Amount, Owner, Seconds};
 use crate::limits::LANES;
 use crate::question::{Header, Question};
 use crate::referee::Structure;
@@ -315,6 +315,8 @@ impl Job {
             entry_seconds: terms.entry_seconds,
             clock_seconds: terms.clock_seconds,
             extension_seconds: terms.extension_seconds,
+            asker: Owner::default(),
+            nonce: Digest::ZERO,
         };
         question.job = header.job(&question);
         (question, header)

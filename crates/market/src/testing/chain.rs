@@ -1,5 +1,6 @@
 //! A chain that a test drives: its clock, its beacon, its court and its log.
 
+use super::log::{self, Log};
 use crate::clock::Moment;
 use crate::event::Event;
 use crate::ids::{Amount, Height, Owner, Seconds};
@@ -44,6 +45,11 @@ impl Court {
     /// How a question was closed, and its claims.
     pub fn of(&self, nonce: Digest) -> Option<(Question, Vec<Claim>)> {
         self.closed.get(&nonce).cloned()
+    }
+
+    /// Closes a question as another court has.
+    pub fn restore(&mut self, nonce: Digest, question: Question, claims: Vec<Claim>) {
+        self.closed.insert(nonce, (question, claims));
     }
 
     /// Closes a question without an answer.
@@ -94,18 +100,21 @@ pub struct Chain {
     pub court: Court,
     /// What the beacon's values follow from.
     pub seed: u64,
+    /// What was said, for who watches.
+    pub(super) log: Log,
 }
 
 impl Chain {
     /// A chain on which the contracts were just deployed.
     pub fn new(seed: u64) -> Chain {
-        Chain::at(Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY }, seed)
+        let site = Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY };
+        Chain::at(log::watched().unwrap_or(site), seed)
     }
 
     /// A chain on which the contracts were just deployed there.
     pub fn at(site: Site, seed: u64) -> Chain {
         let now = Moment { time: Seconds(1_000_000), height: Height(1_000) };
-        Chain { market: Market::new(site), now, court: Court::default(), seed }
+        Chain { market: Market::new(site), now, court: Court::default(), seed, log: Log::default() }
     }
 
     /// Says something.
@@ -114,7 +123,9 @@ impl Chain {
     /// Why it is refused.
     pub fn say(&mut self, sender: Owner, message: &Message) -> Result<Vec<Event>, Refusal> {
         let view = View { seed: self.seed, now: self.now, court: &self.court };
-        self.market.apply(self.now, &view, sender, message)
+        let result = self.market.apply(self.now, &view, sender, message);
+        self.log.add(self.seed, self.now, sender, message, &result, &self.court.closed);
+        result
     }
 
     /// Says something to Market.

@@ -6,6 +6,7 @@
 mod attacks;
 mod chain;
 mod disturb;
+mod log;
 mod random;
 mod script;
 mod toy;
@@ -14,6 +15,7 @@ mod walk;
 pub use attacks::ATTACKS;
 pub use chain::{Chain, Court, MARKET, TREASURY, beacon_value};
 pub use disturb::disturb;
+pub use log::{Told, watch};
 pub use random::Random;
 pub use script::{Conduct, Script, owner};
 pub use toy::Toy;

@@ -4,8 +4,8 @@
 use super::common::Random;
 use samebit_commit::Digest;
 use samebit_dispute::{
-    Amount, Before, Choice, ClaimId, Commitment, Descent, Head, JudgeKind, Message, Move, Parts, Position,
-    Seconds,
+    Amount, Before, Choice, ClaimId, Commitment, Descent, Head, JudgeKind, Message, Move, Owner, Parts,
+    Position, Seconds,
 };
 
 pub struct Bend<'a>(pub &'a mut Random);
@@ -58,7 +58,7 @@ impl Bend<'_> {
     pub fn message(mut self, message: &Message) -> Message {
         let mut message = message.clone();
         match &mut message {
-            Message::OpenQuestion { question, header } => match self.below(14) {
+            Message::OpenQuestion { question, header } => match self.below(16) {
                 0 => self.flip(&mut question.job),
                 1 => self.flip(&mut question.states),
                 2 => question.node_count = question.node_count.wrapping_add(1),
@@ -72,6 +72,8 @@ impl Bend<'_> {
                 10 => self.flip(&mut header.nodes_top),
                 11 => self.flip(&mut header.sinks_top),
                 12 => header.profile.push('x'),
+                13 => question.asker = Owner([self.below(4) as u8 | 0x10; 20]),
+                14 => self.flip(&mut question.nonce),
                 _ => header.segment_steps = self.below(3),
             },
             Message::Claim { opened, value, .. } => match self.below(4) {

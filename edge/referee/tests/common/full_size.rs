@@ -449,6 +449,8 @@ impl Scene {
             entry_seconds: samebit_dispute::Seconds(86_400),
             clock_seconds: samebit_dispute::Seconds(86_400),
             extension_seconds: samebit_dispute::Seconds(600),
+            asker: samebit_dispute::Owner::default(),
+            nonce: samebit_commit::Digest::ZERO,
         };
         question.job = header.job(&question);
         Dispute { tales, known, question, header }

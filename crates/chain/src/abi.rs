@@ -1,7 +1,7 @@
 //! What the committed artifacts say of the contracts: selectors, topics, errors and code.
 //!
 //! A position has 39 fields, more than a tuple may have in `sol!`; but all are words of fixed size, so that it is encoded exactly like
-//! `bytes32[39]`. The bindings of [`super::wire`] say `bytes32[39]`, and the selectors come from here.
+//! `bytes32[39]`. The bindings of `dispute::wire` say `bytes32[39]`, and the selectors come from here.
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde::Deserialize;
@@ -36,14 +36,14 @@ struct Input {
 }
 
 /// An error that a contract may revert with.
-pub(super) struct ErrorShape {
+pub(crate) struct ErrorShape {
     pub name: String,
     /// Name and type of each operand; all are single words.
     pub operands: Vec<(String, String)>,
 }
 
 /// A contract.
-pub(super) struct Abi {
+pub(crate) struct Abi {
     /// The creation code without arguments.
     pub code: Bytes,
     selectors: BTreeMap<String, [u8; 4]>,
@@ -52,17 +52,17 @@ pub(super) struct Abi {
 }
 
 /// The game.
-pub(super) static DISPUTE: LazyLock<Abi> =
-    LazyLock::new(|| Abi::parse(include_str!("../../../../contracts/artifacts/Dispute.json")));
+pub(crate) static DISPUTE: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Dispute.json")));
 /// The referee.
-pub(super) static STEP: LazyLock<Abi> =
-    LazyLock::new(|| Abi::parse(include_str!("../../../../contracts/artifacts/Step.json")));
+pub(crate) static STEP: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Step.json")));
 /// The part of the referee that looks things up.
-pub(super) static LEDGER: LazyLock<Abi> =
-    LazyLock::new(|| Abi::parse(include_str!("../../../../contracts/artifacts/Ledger.json")));
+pub(crate) static LEDGER: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Ledger.json")));
 
 impl Abi {
-    fn parse(artifact: &str) -> Abi {
+    pub fn parse(artifact: &str) -> Abi {
         let Json { abi, bytecode } = serde_json::from_str(artifact).expect("the committed artifact is JSON");
         let mut parsed = Abi {
             code: bytecode,

@@ -72,7 +72,11 @@ impl Question {
     /// Refuses who may not open the question.
     pub(crate) fn check_asker(&self, sender: Owner) -> Result<(), Refusal> {
         let asker = self.asker;
-        if asker == Owner::default() || asker == sender { Ok(()) } else { Err(Refusal::NotAsker { sender, asker }) }
+        if asker == Owner::default() || asker == sender {
+            Ok(())
+        } else {
+            Err(Refusal::NotAsker { sender, asker })
+        }
     }
 
     /// Checks the question against the header of its job, and the limits.

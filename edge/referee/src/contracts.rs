@@ -82,6 +82,7 @@ pub fn part(name: &str) -> Bytes {
             }
         };
     }
-    let text = parts!("Argue", "Begin", "Catches", "Check", "Claims", "Draws", "Interior", "Reveals", "Settle");
+    let text =
+        parts!("Argue", "Begin", "Catches", "Check", "Claims", "Draws", "Interior", "Reveals", "Settle");
     Artifact::new(text).bytecode()
 }

@@ -26,7 +26,8 @@ mod referee;
 pub mod refusals;
 
 pub use contracts::{
-    BadToken, BlockBeacon, Dispute, MovesProbe, NumProbe, TestToken, ToyBeacon, ToyCourt, ToyReferee, YesWallet, ledger, step,
+    BadToken, BlockBeacon, Dispute, MovesProbe, NumProbe, TestToken, ToyBeacon, ToyCourt, ToyReferee,
+    YesWallet, ledger, step,
 };
 pub use court::Court;
 pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};

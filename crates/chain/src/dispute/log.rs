@@ -3,8 +3,8 @@
 //! A message is what its events do not say: the contract keeps and logs hashes. Whoever sends it is either the transaction's own sender, and then
 //! the transaction's input is the message, or a contract, and then the event `Relayed` tells sender and message in full, before its other events.
 
-use crate::abi::DISPUTE;
 use super::{DisputeError, message, wire};
+use crate::abi::DISPUTE;
 use crate::client::{Change, Client, Event, Log, LogOptions};
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes};

@@ -1,7 +1,7 @@
 //! Messages as calls of the contract, and back.
 
-use crate::abi::DISPUTE;
 use super::wire::{self, Calls};
+use crate::abi::DISPUTE;
 use crate::client;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;

@@ -1,8 +1,8 @@
 //! The bindings say what the artifact says, and a message survives being a call.
 
-use crate::abi::DISPUTE;
 use super::wire::{self, Calls, POSITION_AS};
 use super::{artifacts, message};
+use crate::abi::DISPUTE;
 use crate::embedded::DEPLOYER;
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolCall;

@@ -4,11 +4,11 @@ use super::signatures::{Keys, Purpose};
 use crate::contracts::{Fund as fund, Market as sol, Stake as stake};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolCall;
-use samebit_commit::{Digest, merkle::list_root_of};
 use samebit_commit::interior::{Evidence, PageEvidence};
+use samebit_commit::{Digest, merkle::list_root_of};
 use samebit_market::{
-    Amount, AttemptId, Cause, FundMessage, JobId, Leaf, MarketMessage, Owner, Seconds, SpecOpening, StakeMessage, Terms,
-    Who, names,
+    Amount, AttemptId, Cause, FundMessage, JobId, Leaf, MarketMessage, Owner, Seconds, SpecOpening,
+    StakeMessage, Terms, Who, names,
 };
 
 /// Whose word comes with a message, and for which contract.
@@ -63,13 +63,10 @@ pub fn fund(FundMessage::Take { pot, to, amount }: &FundMessage) -> Bytes {
 pub fn market(message: &MarketMessage, head: Letterhead<'_>, asked: &Asked) -> Bytes {
     use MarketMessage as M;
     match message {
-        M::Post { spec, terms, nonce } => sol::postCall {
-            _0: spec_of(spec),
-            _1: spec.profile.clone(),
-            _2: terms_of(terms),
-            _3: *nonce,
+        M::Post { spec, terms, nonce } => {
+            sol::postCall { _0: spec_of(spec), _1: spec.profile.clone(), _2: terms_of(terms), _3: *nonce }
+                .abi_encode()
         }
-        .abi_encode(),
         M::Cancel { job } => sol::cancelCall(b(job.0)).abi_encode(),
         M::Accept { job, attempt, solver, price, secrets, expiry, is_signed } => {
             let purpose = Purpose::Ask(*job, *attempt, *price, *secrets, *expiry);
@@ -138,20 +135,28 @@ pub fn market(message: &MarketMessage, head: Letterhead<'_>, asked: &Asked) -> B
             _6: b(*interior),
         }
         .abi_encode(),
-        M::OpenSolver { job, attempt, batch, draw, state, secret, interior, secret_siblings, leaf_siblings } => {
-            sol::openSolverCall {
-                _0: b(job.0),
-                _1: attempt.0,
-                _2: batch.0,
-                _3: draw.0,
-                _4: b(*state),
-                _5: b(*secret),
-                _6: b(*interior),
-                _7: digests(secret_siblings),
-                _8: digests(leaf_siblings),
-            }
-            .abi_encode()
+        M::OpenSolver {
+            job,
+            attempt,
+            batch,
+            draw,
+            state,
+            secret,
+            interior,
+            secret_siblings,
+            leaf_siblings,
+        } => sol::openSolverCall {
+            _0: b(job.0),
+            _1: attempt.0,
+            _2: batch.0,
+            _3: draw.0,
+            _4: b(*state),
+            _5: b(*secret),
+            _6: b(*interior),
+            _7: digests(secret_siblings),
+            _8: digests(leaf_siblings),
         }
+        .abi_encode(),
         M::Conclude { job, attempt, batch, draw } => {
             sol::concludeCall { _0: b(job.0), _1: attempt.0, _2: batch.0, _3: draw.0 }.abi_encode()
         }
@@ -218,11 +223,7 @@ pub fn market(message: &MarketMessage, head: Letterhead<'_>, asked: &Asked) -> B
             _1: attempt.0,
             _2: segment.0,
             _3: *number,
-            _4: sol::Answer {
-                state: b(opened.state),
-                count: opened.count,
-                stepsTop: b(opened.steps_top),
-            },
+            _4: sol::Answer { state: b(opened.state), count: opened.count, stepsTop: b(opened.steps_top) },
         }
         .abi_encode(),
         M::Show { job, attempt, segment, number, who, leaves, siblings } => sol::showCall {

@@ -8,8 +8,8 @@ use alloy_sol_types::SolEventInterface;
 use samebit_commit::Digest;
 use samebit_market::names::DrawKind;
 use samebit_market::{
-    Amount, AttemptId, BatchId, Cause, Conclusion, DrawId, Ending, Event, FaultKind, JobId, Owner, PlaceId, Pot,
-    Ruling, SeatId, SegmentId, Who,
+    Amount, AttemptId, BatchId, Cause, Conclusion, DrawId, Ending, Event, FaultKind, JobId, Owner, PlaceId,
+    Pot, Ruling, SeatId, SegmentId, Who,
 };
 
 fn digest(word: B256) -> Digest {
@@ -64,9 +64,7 @@ fn stake(event: S) -> Option<Event> {
     Some(match event {
         S::Deposited(e) => Event::Deposited { owner: owner(e.owner), amount: Amount(e.amount) },
         S::Withdrawn(e) => Event::Withdrawn { owner: owner(e.owner), amount: Amount(e.amount) },
-        S::Registered(e) => {
-            Event::Registered { owner: owner(e.owner), address: e.networkAddress.to_vec() }
-        }
+        S::Registered(e) => Event::Registered { owner: owner(e.owner), address: e.networkAddress.to_vec() },
         S::Joined(e) => Event::Joined { seat: SeatId(e.seat), owner: owner(e.owner) },
         S::Left(e) => Event::Left { seat: SeatId(e.seat) },
         S::Collected(e) => Event::Collected { seat: SeatId(e.seat), amount: Amount(e.amount) },
@@ -112,7 +110,12 @@ fn market(event: M) -> Option<Event> {
         M::Closed(e) => told!(e, Closed { batch: batch(e.batch), draw: DrawId(e.draw) }),
         M::Opened(e) => told!(
             e,
-            Opened { batch: batch(e.batch), draw: DrawId(e.draw), who: who(e.who), interior: digest(e.interior) }
+            Opened {
+                batch: batch(e.batch),
+                draw: DrawId(e.draw),
+                who: who(e.who),
+                interior: digest(e.interior)
+            }
         ),
         M::Concluded(e) => {
             use Conclusion::{Checked, Contested, Unchecked, Waiting};

@@ -14,8 +14,8 @@ static NAMES: LazyLock<BTreeMap<[u8; 4], String>> = LazyLock::new(|| {
         };
     }
     let all = artifacts!(
-        "Argue", "Begin", "Catches", "Check", "Claims", "Draws", "Fund", "Interior", "Market", "Reveals", "Settle",
-        "Stake"
+        "Argue", "Begin", "Catches", "Check", "Claims", "Draws", "Fund", "Interior", "Market", "Reveals",
+        "Settle", "Stake"
     );
     all.into_iter().flat_map(errors).collect()
 });

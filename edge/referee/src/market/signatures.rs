@@ -42,7 +42,8 @@ impl Keys {
     pub fn sign(&self, signer: Owner, chain_id: u64, market: Address, purpose: &Purpose) -> Bytes {
         let Some(key) = self.0.get(&signer) else { return vec![0; 65].into() };
         let digest = purpose.digest(chain_id, market);
-        let (signature, recovery) = key.sign_prehash_recoverable(digest.as_ref()).expect("a digest of 32 bytes");
+        let (signature, recovery) =
+            key.sign_prehash_recoverable(digest.as_ref()).expect("a digest of 32 bytes");
         [&signature.to_bytes()[..], &[27 + recovery.to_byte()]].concat().into()
     }
 }
@@ -58,15 +59,13 @@ impl Purpose {
         let b = |digest: &Digest| B256::from(digest.0);
         let message = match self {
             Purpose::Ask(job, attempt, price, secrets, expiry) => {
-                let kind = keccak256(
-                    "Ask(bytes32 job,uint64 attempt,uint128 price,bytes32 secrets,uint64 expiry)",
-                );
+                let kind =
+                    keccak256("Ask(bytes32 job,uint64 attempt,uint128 price,bytes32 secrets,uint64 expiry)");
                 (kind, b(&job.0), attempt.0, price.0, b(secrets), expiry.0).abi_encode()
             }
             Purpose::Claim(job, attempt, first, root, last_count) => {
-                let kind = keccak256(
-                    "Claim(bytes32 job,uint64 attempt,uint64 first,bytes32 root,uint64 lastCount)",
-                );
+                let kind =
+                    keccak256("Claim(bytes32 job,uint64 attempt,uint64 first,bytes32 root,uint64 lastCount)");
                 (kind, b(&job.0), attempt.0, first.0, b(root), *last_count).abi_encode()
             }
             Purpose::Hold(job, attempt, batch, root) => {

@@ -181,14 +181,16 @@ fn who_approves_blindly_pays_for_it() {
         let salt = Digest([7; 32]);
         let commitment = names::catch(script.job, AttemptId(0), segment, watcher, salt, announced);
         let (job, attempt) = (script.job, AttemptId(0));
-        let catch = MarketMessage::CommitCatch { job, attempt, batch, segment, announced, siblings, commitment };
+        let catch =
+            MarketMessage::CommitCatch { job, attempt, batch, segment, announced, siblings, commitment };
         town.tell(watcher, catch).expect("anybody may");
         bonds += samebit_market::params::CATCH_BOND.0;
     });
     let job = script.held(&town.chain).clone();
     for ((attempt, segment, owner), _) in job.catches {
         let (job, owner) = (script.job, owner);
-        town.tell(script.heir, MarketMessage::PayCatch { job, attempt, segment, owner }).expect("it is settled");
+        town.tell(script.heir, MarketMessage::PayCatch { job, attempt, segment, owner })
+            .expect("it is settled");
     }
     assert!(bonds > 0, "nothing was approved");
     assert_eq!(town.chain.market.free(watcher).0, before.0 - bonds, "all its bonds are lost");

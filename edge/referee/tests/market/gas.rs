@@ -106,7 +106,10 @@ fn a_job_costs_what_the_snapshot_says() {
             println!("{checkers} to check: {} {name} for {}", all.len(), all.iter().sum::<u64>());
         }
         segments.push(batch(&town) / BATCH);
-        found.insert(format!("a segment of a batch of {BATCH}, {checkers} to check each drawn one"), segments[segments.len() - 1]);
+        found.insert(
+            format!("a segment of a batch of {BATCH}, {checkers} to check each drawn one"),
+            segments[segments.len() - 1],
+        );
     }
     found.iter().for_each(|(name, gas)| println!("{name}: {gas}"));
     assert!(segments[0] <= SEGMENT_LIMIT, "{} gas a segment", segments[0]);

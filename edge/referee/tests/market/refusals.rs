@@ -9,7 +9,13 @@ use samebit_referee::EvmError;
 use samebit_referee::market::{Purpose, calls};
 
 /// A solver's word, given to the contract by the poster.
-fn accept(town: &Town, script: &Script, purpose: &Purpose, chain_id: u64, market: Address) -> alloy_primitives::Bytes {
+fn accept(
+    town: &Town,
+    script: &Script,
+    purpose: &Purpose,
+    chain_id: u64,
+    market: Address,
+) -> alloy_primitives::Bytes {
     let MarketMessage::Accept { solver, price, secrets, .. } = script.accept(AttemptId(0)) else {
         panic!("an acceptance")
     };
@@ -29,7 +35,9 @@ fn a_word_counts_once_and_in_one_place() {
     let script = Script::of(&town.chain, &people, Toy::new(2), Script::terms(), 0);
     town.tell(script.poster, script.post.clone()).expect("it is well formed");
     let (here, one) = (town.bazaar.at.market, samebit_referee::market::CHAIN_ID);
-    let MarketMessage::Accept { price, secrets, .. } = script.accept(AttemptId(0)) else { panic!("it accepts") };
+    let MarketMessage::Accept { price, secrets, .. } = script.accept(AttemptId(0)) else {
+        panic!("it accepts")
+    };
     let ask = |job: JobId, attempt, price, secrets| Purpose::Ask(job, attempt, price, secrets, EXPIRY);
     let right = ask(script.job, AttemptId(0), price, secrets);
     let other_job = ask(JobId(Digest([9; 32])), AttemptId(0), price, secrets);
@@ -56,15 +64,9 @@ fn a_word_counts_once_and_in_one_place() {
         assert_eq!(names_of(&data).as_deref(), Some("WrongSignature"), "{purpose:?}");
     }
     let signed = match script.accept(AttemptId(0)) {
-        MarketMessage::Accept { job, attempt, solver, price, secrets, .. } => MarketMessage::Accept {
-            job,
-            attempt,
-            solver,
-            price,
-            secrets,
-            expiry: EXPIRY,
-            is_signed: true,
-        },
+        MarketMessage::Accept { job, attempt, solver, price, secrets, .. } => {
+            MarketMessage::Accept { job, attempt, solver, price, secrets, expiry: EXPIRY, is_signed: true }
+        }
         _ => panic!("it accepts"),
     };
     // Nobody but the poster may make use of it, and nobody twice.

@@ -38,9 +38,7 @@ fn name(result: Result<Outcome, EvmError>) -> Option<String> {
 
 #[test]
 fn a_fee_a_no_and_a_lie_are_no_deposit() {
-    for (vice, expected) in
-        [(FEE, "WrongReceipt"), (NO, "SafeERC20FailedOperation"), (LIE, "WrongReceipt")]
-    {
+    for (vice, expected) in [(FEE, "WrongReceipt"), (NO, "SafeERC20FailedOperation"), (LIE, "WrongReceipt")] {
         let (mut bazaar, [person, _]) = bad();
         stake(&mut bazaar, person, StakeMessage::Deposit(Amount(1_000))).expect("it is good still");
         token(&mut bazaar, person, &BadToken::turnCall { vice_: vice });

@@ -4,7 +4,9 @@ use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::SolCall;
 use samebit_commit::Digest;
 use samebit_market::testing::{self, Chain, TREASURY};
-use samebit_market::{Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, StakeMessage};
+use samebit_market::{
+    Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, StakeMessage,
+};
 use samebit_referee::market::{Bazaar, Keys, Side, refusals};
 use samebit_referee::{Evm, EvmError, TestToken, ToyBeacon, ToyCourt, YesWallet};
 use std::collections::BTreeMap;

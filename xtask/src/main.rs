@@ -117,6 +117,9 @@ fn vectors() -> Task {
     })
 }
 
+/// The profiles in which steps are measured.
+const NUMERICS: [&str; 3] = ["f32", "exact14", "exact8"];
+
 /// Runs every measurement of edge/bench, the training steps on one thread and on two; `rest` may give the number of rounds.
 fn bench(rest: &[&str]) -> Task {
     let run = |arguments: &[&str]| {
@@ -128,7 +131,10 @@ fn bench(rest: &[&str]) -> Task {
     let folder = root().join("target/bench-segment");
     for job in jobs(&root().join("edge/bench/jobs"))? {
         for threads in ["1", "2"] {
-            run(&["step", &job, threads, rounds])?;
+            for numerics in NUMERICS {
+                run(&["step", &job, threads, rounds, numerics])?;
+                run(&["profile", &job, threads, "3", numerics])?;
+            }
             run(&["segment", &job, &folder.to_string_lossy(), threads, "3"])?;
             std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }

@@ -9,7 +9,12 @@ use std::time::Instant;
 use samebit_ops::exact::{Bits, Packed, Side, product};
 use samebit_ops::product::{Matrix, MatrixMut, Start};
 
-use crate::product::{Case, Settings};
+use crate::peer::{Peer, python};
+use crate::product::{Case, SHAPE, Settings};
+use crate::step::Failure;
+
+/// PyTorch's side of the measurement.
+const PEER: &str = include_str!("product.py");
 
 /// Rows from which integers are meant to pay.
 const LEAST_ROWS: usize = 512;
@@ -19,11 +24,13 @@ const OURS: usize = 4;
 const BITS: [Bits; 2] = [Bits::Eight, Bits::Fourteen];
 
 /// Measures and prints the table.
-pub fn run(settings: Settings) {
+pub fn run(settings: Settings) -> Result<(), Failure> {
+    let mut torch = python().map(|python| Peer::start(&python, PEER, &[])).transpose()?;
     println!(
-        "GFLOP/s, {}, best of {} interleaved rounds; ratios to the fastest f32 product",
+        "GFLOP/s, {}, best of at least {} interleaved rounds; ratios to the fastest f32 product of gemm, faer{}",
         settings.isa.name(),
-        settings.rounds
+        settings.rounds,
+        if torch.is_some() { ", PyTorch" } else { "" }
     );
     println!(
         "{:>8} {:>16} {:>7} {:>14} {:>14} {:>14} {:>14}",
@@ -34,7 +41,10 @@ pub fn run(settings: Settings) {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
         for &(m, n, k) in settings.shapes.iter().filter(|shape| shape.0 >= LEAST_ROWS) {
-            let best = pool.install(|| Integers::new(settings.isa, m, n, k, threads).best(settings.rounds));
+            let best = pool.install(|| {
+                let integers = Integers::new(settings.isa, m, n, k, threads);
+                integers.best(settings.rounds, torch.as_mut()).map_err(|error| error.to_string())
+            })?;
             let speeds = best.map(|seconds| 2e-9 * (m * n * k) as f64 / seconds);
             let [peer, ours @ ..] = speeds;
             print!("{threads:>8} {:>16} {peer:>7.1}", format!("{m} x {n} x {k}"));
@@ -51,6 +61,7 @@ pub fn run(settings: Settings) {
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         println!("{name}: geometric mean {mean:.2}, least {least:.2}");
     }
+    Ok(())
 }
 
 /// One shape with its packed operands.
@@ -70,7 +81,7 @@ impl Integers {
     }
 
     /// Seconds of one product: the fastest peer, then ours.
-    fn best(mut self, rounds: usize) -> [f64; 1 + OURS] {
+    fn best(mut self, rounds: usize, mut torch: Option<&mut Peer>) -> Result<[f64; 1 + OURS], Failure> {
         let contenders: [(usize, fn(&mut Self)); 8] = [
             (0, |own| own.case.gemm(false)),
             (0, |own| own.case.gemm(true)),
@@ -83,7 +94,14 @@ impl Integers {
         ];
         let mut best = [f64::INFINITY; 1 + OURS];
         let mut expected = None;
-        for _ in 0..rounds {
+        let question = format!("{} {} {} {}", self.case.threads, self.case.m, self.case.n, self.case.k);
+        let begin = Instant::now();
+        let mut round = 0;
+        while round < rounds || begin.elapsed() < SHAPE {
+            round += 1;
+            if let Some(torch) = &mut torch {
+                best[0] = best[0].min(torch.ask(&question)?);
+            }
             for (place, contender) in contenders {
                 let start = Instant::now();
                 contender(&mut self);
@@ -92,7 +110,7 @@ impl Integers {
                 self.check(place, expected.get_or_insert_with(|| self.case.c.clone()));
             }
         }
-        best
+        Ok(best)
     }
 
     /// A contender that computes something else does not count: a product of normal values is as large as √K, and the errors of 8 and

@@ -1,13 +1,15 @@
 //! The time of a training step beside PyTorch's: both models are in memory, and the two take turns, a step each.
 
 use samebit_engine::{Engine, Settings};
-use samebit_ops::Cpu;
-use samebit_recipe::{Job, ModelConfig, prepare};
-use std::io::{BufRead, BufReader, Write};
+use samebit_num::fold::Numerics;
+use samebit_ops::{Backend, Cpu};
+use samebit_recipe::{Job, ModelConfig, Sites, prepare};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
+
+use crate::peer::{Peer, peak_memory, python};
+use crate::timed::Timed;
 
 /// The peer's side of the measurement.
 const PEER: &str = include_str!("step.py");
@@ -17,6 +19,7 @@ pub struct Step {
     job: PathBuf,
     threads: usize,
     rounds: usize,
+    numerics: Option<Numerics>,
     python: Option<String>,
 }
 
@@ -24,23 +27,33 @@ pub struct Step {
 pub type Failure = Box<dyn std::error::Error>;
 
 impl Step {
-    /// Reads `JOB [THREADS [ROUNDS]]`; the peer's Python is `SAMEBIT_PYTHON`.
+    /// Reads `JOB [THREADS [ROUNDS [NUMERICS]]]`; the job's own numerics if there are none. The peer's Python is `SAMEBIT_PYTHON`.
     pub fn parse(arguments: &[String]) -> Result<Step, String> {
-        let hint = "hint: samebit-bench step JOB.yaml [THREADS [ROUNDS]]";
+        let hint = "hint: samebit-bench step|profile JOB.yaml [THREADS [ROUNDS [NUMERICS]]]";
         let number = |at: usize, default| {
             arguments
                 .get(at)
                 .map_or(Ok(default), |text| text.parse().map_err(|_| format!("{text} is no number; {hint}")))
         };
         let job = arguments.first().ok_or_else(|| hint.to_owned())?;
-        let python = std::env::var("SAMEBIT_PYTHON").ok();
-        Ok(Step { job: job.into(), threads: number(1, 1)?, rounds: number(2, 5)?, python })
+        let named = |name: &String| {
+            let found = Numerics::ALL.into_iter().find(|numerics| numerics.name() == name);
+            found.ok_or_else(|| format!("{name} is no profile; {hint}"))
+        };
+        let numerics = arguments.get(3).map(named).transpose()?;
+        Ok(Step {
+            job: job.into(),
+            threads: number(1, 1)?,
+            rounds: number(2, 5)?,
+            numerics,
+            python: python(),
+        })
     }
 
     /// Prints the best step of each side and their ratio.
     pub fn run(&self) -> Result<(), Failure> {
-        let job = Job::load(&self.job)?;
-        let mut engine = self.engine(&job)?;
+        let job = self.load()?;
+        let mut engine = self.engine(&job, Arc::new(Cpu::detect()))?;
         let mut peer = self.python.as_ref().map(|python| self.peer(python, &job)).transpose()?;
         let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
         let mut ratios = Vec::new();
@@ -48,7 +61,7 @@ impl Step {
             let started = Instant::now();
             engine.step(round as u64)?;
             let our = started.elapsed().as_secs_f64();
-            let their = peer.as_mut().map_or(Ok(f64::NAN), Peer::step)?;
+            let their = peer.as_mut().map_or(Ok(f64::NAN), |peer| peer.ask("step"))?;
             // The first step of either side touches its memory for the first time.
             if round > 0 {
                 (ours, theirs) = (ours.min(our), theirs.min(their));
@@ -57,23 +70,43 @@ impl Step {
         }
         ratios.sort_by(f64::total_cmp);
         println!(
-            "{} on {} threads: {ours:.3} s a step, PyTorch {theirs:.3} s; PyTorch/ours best {:.2}, median of pairs {:.2}; peak memory {} MiB, PyTorch {} MiB",
+            "{}{} on {} threads: {ours:.3} s a step, PyTorch {theirs:.3} s; PyTorch/ours best {:.2}, median of pairs {:.2}; peak memory {} MiB, PyTorch {} MiB",
             self.job.display(),
+            self.suffix(),
             self.threads,
             theirs / ours,
             ratios[ratios.len() / 2],
             peak_memory("self"),
-            peer.as_ref().map_or_else(|| "-".to_owned(), |peer| peak_memory(&peer.child.id().to_string())),
+            peer.as_ref().map_or_else(|| "-".to_owned(), Peer::peak_memory),
         );
         Ok(())
     }
 
-    fn engine(&self, job: &Job) -> Result<Engine, Failure> {
+    /// Prints where the time of our step goes.
+    pub fn profile(&self) -> Result<(), Failure> {
+        let backend = Arc::new(Timed::new());
+        let engine = self.engine(&self.load()?, backend.clone())?;
+        println!("{}{} on {} threads", self.job.display(), self.suffix(), self.threads);
+        crate::profile::run(engine, &backend, self.rounds as u64)
+    }
+
+    fn load(&self) -> Result<Job, Failure> {
+        let mut job = Job::load(&self.job)?;
+        if let Some(numerics) = self.numerics {
+            job.training.numerics = Sites::uniform(&job.model.config, numerics);
+        }
+        Ok(job)
+    }
+
+    fn suffix(&self) -> String {
+        self.numerics.map_or_else(String::new, |numerics| format!(" in {}", numerics.name()))
+    }
+
+    fn engine(&self, job: &Job, backend: Arc<dyn Backend>) -> Result<Engine, Failure> {
         let prepared = prepare(job)?;
         let settings =
             Settings { threads: self.threads, micro_batches: prepared.micro_batches, ..Settings::default() };
-        let mut engine =
-            Engine::new(Arc::new(prepared.program), &prepared.tables, Arc::new(Cpu::detect()), &settings)?;
+        let mut engine = Engine::new(Arc::new(prepared.program), &prepared.tables, backend, &settings)?;
         for (index, words) in prepared.states.iter().enumerate() {
             engine.write_state(index, words)?;
         }
@@ -83,47 +116,10 @@ impl Step {
     fn peer(&self, python: &str, job: &Job) -> Result<Peer, Failure> {
         let ModelConfig::Gpt2(_) = &job.model.config else { return Err("only GPT-2 has a peer here".into()) };
         let training = &job.training;
-        let mut child = Command::new(python)
-            .args(["-c", PEER, &job.model.config.to_json().to_string()])
-            .args(
-                [self.threads, training.rows_per_step(), training.sequence_len]
-                    .map(|number| number.to_string()),
-            )
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = BufReader::new(child.stdout.take().ok_or("the peer has no output")?);
-        Ok(Peer { child, output })
+        let sizes = [self.threads, training.rows_per_step(), training.sequence_len];
+        let config = job.model.config.to_json().to_string();
+        let arguments: Vec<String> =
+            std::iter::once(config).chain(sizes.map(|number| number.to_string())).collect();
+        Peer::start(python, PEER, &arguments)
     }
-}
-
-/// A process that makes a step for each line it reads and answers with the seconds.
-struct Peer {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-}
-
-impl Peer {
-    fn step(&mut self) -> Result<f64, Failure> {
-        self.child.stdin.as_mut().ok_or("the peer has no input")?.write_all(b"step\n")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().parse()?)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // The peer may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The most memory that a process has held, in MiB.
-fn peak_memory(process: &str) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.map_or_else(|| "?".to_owned(), |kib| (kib / 1024).to_string())
 }

@@ -61,7 +61,7 @@ fn forge(root: &Path) -> Result<(), String> {
 }
 
 /// Whether Node is there, and what the folder's lock file pins.
-pub fn is_reachable(folder: &Path) -> bool {
+fn is_reachable(folder: &Path) -> bool {
     install(folder).is_ok()
 }
 

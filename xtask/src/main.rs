@@ -87,7 +87,6 @@ fn test(slow: bool) -> Task {
     ])?;
     ptx::ptx_if_reachable(&root())?;
     contracts::contracts_if_reachable(&root())?;
-    foundry::foundry_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;
         SLOW.iter().try_for_each(|package| {

@@ -183,6 +183,21 @@ fn worst_rows_take_smaller_pieces() {
     assert!(is_marked("exact: digits") || !cfg!(debug_assertions));
 }
 
+/// Rows of which no sum of 256 products is known to fit 31 bits, but the first half turns out to be small.
+#[test]
+fn a_small_half_leaves_room_for_the_other() {
+    let mut values = Values::new(51);
+    let mut case = Case::new(51, [15, 33, 700], [0, 0], 0);
+    for operand in [&mut case.a, &mut case.b] {
+        for (at, x) in operand.iter_mut().enumerate() {
+            let limit = Bits::Fourteen.limit() as f32;
+            *x = if at % 128 == 0 { limit } else { values.below(11_400) as f32 - 5_700.0 };
+        }
+    }
+    case.check_all();
+    assert!(is_marked("exact: a half that leaves room") || !cfg!(debug_assertions));
+}
+
 #[test]
 fn random_shapes() {
     let mut values = Values::new(77);

@@ -20,6 +20,9 @@ const LOW_BITS: u32 = 24;
 /// Bits of the low parts of two sums: added, they are still a float without rounding.
 const LOW_BITS_OF_TWO: u32 = 23;
 
+/// Sums of less than this many bits, sign not counted, are small: those of half a block usually are, as their terms have either sign.
+const SMALL_BITS: u32 = 29;
+
 /// How many words ahead a tile asks for B. The processor fetches ahead by itself, but too late for what passes by this fast.
 const AHEAD_WORDS: usize = 12;
 
@@ -134,10 +137,17 @@ impl<const R: usize, const W: usize> Registers<'_, '_, R, W> {
                 self.add_long(dots, index, is_last, is_in_range, &sums);
             }
         } else if terms == BLOCK / 2 && is_in_range {
-            mark("exact: two pieces");
-            let first = Self::sums(dots, words, 0..count.min(HALF), Self::zeros(dots));
-            let second = Self::sums(dots, words, count.min(HALF)..count, Self::zeros(dots));
-            self.add_terms(dots, index, is_last, |dots, r, j| both(dots, first[r][j], second[r][j]));
+            let half = count.min(HALF);
+            let first = Self::sums(dots, words, 0..half, Self::zeros(dots));
+            if leaves_room(blocks) && Self::is_small(dots, &first) {
+                mark("exact: a half that leaves room");
+                let sums = Self::sums(dots, words, half..count, first);
+                self.add_terms(dots, index, is_last, |dots, r, j| dots.machine().from_int(sums[r][j]));
+            } else {
+                mark("exact: two pieces");
+                let second = Self::sums(dots, words, half..count, Self::zeros(dots));
+                self.add_terms(dots, index, is_last, |dots, r, j| both(dots, first[r][j], second[r][j]));
+            }
         } else {
             match BLOCK / terms {
                 2 => mark("exact: two pieces"),
@@ -205,6 +215,21 @@ impl<const R: usize, const W: usize> Registers<'_, '_, R, W> {
                 dots.machine().prefetch(row, self.0.columns.start + j * <D::Machine as Vector>::LANES);
             }
         }
+    }
+
+    /// Whether all sums are less than 2^SMALL_BITS, whatever their sign.
+    #[inline(always)]
+    fn is_small<D: Dots>(dots: D, sums: &Sums<D, R>) -> bool {
+        let mut machine = dots.machine();
+        let mut all = machine.iconstant(0);
+        for sum in sums.as_flattened() {
+            let sign = machine.sar(*sum, 31);
+            let magnitude = machine.xor(*sum, sign);
+            all = machine.or(all, magnitude);
+        }
+        let limit = machine.iconstant((1 << SMALL_BITS) - 1);
+        let is_greater = machine.ilt(limit, all);
+        !machine.any(is_greater)
     }
 
     /// Sums as high·2^LOW_BITS + low, 0 ≤ low < 2^LOW_BITS.
@@ -408,6 +433,13 @@ fn add_slow_terms(
 #[inline(always)]
 fn exponents_in_range((a, b): (&Block, &Block)) -> bool {
     a.least_exponent + b.least_exponent >= -126 && a.greatest_exponent + b.greatest_exponent <= 80
+}
+
+/// Whether half of a block fits 31 bits beside sums of less than 2^SMALL_BITS.
+#[inline(always)]
+fn leaves_room((a, b): (&Block, &Block)) -> bool {
+    const ROOM: f64 = ((1u64 << 31) - (1 << SMALL_BITS)) as f64;
+    f64::from(a.norms[1]) * f64::from(b.norms[1]) < ROOM * ROOM
 }
 
 /// Terms of which every sum fits 31 bits: |Σ qa·qb|² ≤ Σ qa² · Σ qb².

@@ -32,7 +32,7 @@ struct Errors {
 /// The table of relative errors.
 pub fn table(run: &Run<'_>, folder: &Path) -> Result<String, Failure> {
     let (job, _) = run.job(folder)?;
-    let place = Folder::at(&run.folder(folder));
+    let place = Folder::at(run.folder(folder));
     let step = place.receipt()?.steps_run();
     let products = products(&job.program);
     let mut words: Words =

@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
 
     /// Whether all of its steps are there.
     pub fn is_finished(&self, folder: &Path) -> bool {
-        Folder::at(&self.folder(folder)).receipt().is_ok_and(|receipt| receipt.ending == Ending::Finished)
+        Folder::at(self.folder(folder)).receipt().is_ok_and(|receipt| receipt.ending == Ending::Finished)
     }
 
     /// The job, with its first state.
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let (job, states) = self.job(folder)?;
-        let place = Folder::at(&self.folder(folder));
+        let place = Folder::at(self.folder(folder));
         let mut receipt = match place.receipt() {
             Ok(receipt) => receipt,
             Err(_) => {

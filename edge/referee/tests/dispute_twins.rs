@@ -519,7 +519,7 @@ fn the_twins_agree_on_random_walks() {
 fn moved_backwards(data: &[u8]) -> Vec<u8> {
     const WORD: usize = 32;
     // Question, position, and where the descent begins; of it, five words of fixed size, commitment, choice, nodes.
-    let [head, slot] = [56, 7].map(|words| 4 + words * WORD);
+    let [head, slot] = [58, 7].map(|words| 4 + words * WORD);
     let number = |at: usize| {
         let (high, low) = data[at..at + WORD].split_at(WORD - 8);
         assert!(high.iter().all(|byte| *byte == 0), "an offset or a length");
@@ -530,7 +530,7 @@ fn moved_backwards(data: &[u8]) -> Vec<u8> {
     let length = WORD * (1 + number(nodes));
     let mut moved = data.to_vec();
     moved.splice(head..head, data[nodes..nodes + length].iter().copied());
-    let begins = (56 * WORD + length) as u64;
+    let begins = (58 * WORD + length) as u64;
     moved[head - 8..head].copy_from_slice(&begins.to_be_bytes());
     let slot = slot + length;
     moved[slot..slot + WORD].fill(0xff);

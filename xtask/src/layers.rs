@@ -15,19 +15,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("market", &["commit"]),
     ("roles", &["commit", "graph", "trace", "dispute"]),
     ("chain", &["commit", "dispute"]),
+    ("net", &["commit"]),
     ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),
 ];
 
 const PREFIX: &str = "samebit-";
 
 /// Crates that talk to the network or wait for it.
-const ASYNC: &[&str] = &["tokio", "async-std", "smol", "hyper", "reqwest", "axum", "socket2", "mio"];
+const ASYNC: &[&str] =
+    &["tokio", "async-std", "smol", "hyper", "reqwest", "axum", "socket2", "mio", "iroh", "iroh-blobs"];
 
 /// Features that make a crate fit for tests and unfit for anything else.
 const FOR_TESTS: &[&str] = &["planted", "testing", "fixtures"];
 
 /// The only crates that may use the network.
-const MAY_WAIT: &[&str] = &["chain", "cli"];
+const MAY_WAIT: &[&str] = &["chain", "net", "cli"];
 
 /// What is wrong with the workspace's dependencies, given by `cargo metadata`.
 pub fn check(metadata: &Value) -> Vec<String> {
@@ -104,6 +106,9 @@ mod tests {
         assert_eq!(found("chain", json!({"name": "tokio", "kind": null})), 0);
         assert_eq!(found("roles", json!({"name": "tokio", "kind": null})), 1);
         assert_eq!(found("roles", json!({"name": "samebit-chain", "kind": null})), 1);
+        assert_eq!(found("net", json!({"name": "iroh", "kind": null})), 0);
+        assert_eq!(found("net", json!({"name": "samebit-dispute", "kind": null})), 1);
+        assert_eq!(found("roles", json!({"name": "iroh", "kind": null})), 1);
         assert_eq!(found("unheard-of", json!({"name": "serde", "kind": null})), 1);
     }
 }

@@ -89,6 +89,7 @@ fn test(slow: bool) -> Task {
     contracts::contracts_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;
+        cargo(&["test", "--locked", "-p", "samebit-net", "--features", "quic", "--", "--test-threads=2"])?;
         SLOW.iter().try_for_each(|package| {
             let feature = format!("{package}/slow");
             cargo(&[

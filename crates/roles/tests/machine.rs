@@ -43,6 +43,8 @@ fn question() -> (Question, Header) {
         entry_seconds: Seconds(50),
         clock_seconds: Seconds(500),
         extension_seconds: Seconds(10),
+        asker: Owner::default(),
+        nonce: Digest::ZERO,
     };
     question.job = header.job(&question);
     (question, header)

@@ -42,7 +42,12 @@ fn a_lie_gives_another_root() {
     for world in worlds() {
         let honest = leaves(&world, cpu(), &[]);
         for fault in [Fault::Rate { step: 0, factor: 2.0 }, Fault::Skip { step: 1 }, Fault::Row { step: 0 }] {
-            assert_ne!(leaves(&world, cpu(), &[fault.clone()]), honest, "{}: {fault:?}", world.name);
+            assert_ne!(
+                leaves(&world, cpu(), std::slice::from_ref(&fault)),
+                honest,
+                "{}: {fault:?}",
+                world.name
+            );
         }
     }
 }

@@ -82,7 +82,7 @@ impl Integers {
 
     /// Seconds of one product: the fastest peer, then ours.
     fn best(mut self, rounds: usize, mut torch: Option<&mut Peer>) -> Result<[f64; 1 + OURS], Failure> {
-        let contenders: [(usize, fn(&mut Self)); 8] = [
+        let contenders: [Contender<Self>; 8] = [
             (0, |own| own.case.gemm(false)),
             (0, |own| own.case.gemm(true)),
             (0, |own| own.case.faer(false)),

@@ -103,6 +103,9 @@ pub fn run(settings: Settings) {
     println!("geometric mean of samebit over the faster peer {mean:.3}, least {least:.3}");
 }
 
+/// Whose time it is, and what is timed.
+pub type Contender<Case> = (usize, fn(&mut Case));
+
 /// One shape with its operands.
 pub struct Case {
     pub isa: Isa,
@@ -137,7 +140,7 @@ impl Case {
 
     /// Seconds of one product: ours, `gemm`, `faer`.
     fn best(mut self, rounds: usize) -> [f64; 3] {
-        let contenders: [(usize, fn(&mut Self)); 5] = [
+        let contenders: [Contender<Self>; 5] = [
             (0, Self::ours),
             (1, |case| case.gemm(false)),
             (1, |case| case.gemm(true)),

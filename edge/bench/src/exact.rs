@@ -10,7 +10,7 @@ use samebit_ops::exact::{Bits, Packed, Side, product};
 use samebit_ops::product::{Matrix, MatrixMut, Start};
 
 use crate::peer::{Peer, python};
-use crate::product::{Case, SHAPE, Settings};
+use crate::product::{Case, Contender, SHAPE, Settings};
 use crate::step::Failure;
 
 /// PyTorch's side of the measurement.

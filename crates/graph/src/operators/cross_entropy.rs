@@ -35,13 +35,15 @@ impl Operator for CrossEntropy {
         let [z, labels] = [inputs[0], inputs[1]];
         let (rows, columns) = builder.matrix(z);
         let (greatest, _, sum) = softmax(builder, z);
+        // On its own: opening two tensors and carrying the code of a logarithm is more than one leaf may cost.
+        let place = coord(0).times(columns) + element(labels, coord(0));
+        let chosen = builder.map("label_logits", &[rows], vec![at(z, place)], scalar::copy());
         let code = scalar::floats(|m, [greatest, sum, chosen]| {
             let log = functions::ln(m, sum);
             let log = m.add(greatest, log);
             m.sub(log, chosen)
         });
-        let chosen = coord(0).times(columns) + element(labels, coord(0));
-        let terms = vec![at(greatest, coord(0)), at(sum, coord(0)), at(z, chosen)];
+        let terms = vec![at(greatest, coord(0)), at(sum, coord(0)), at(chosen, coord(0))];
         let losses = builder.map("loss_rows", &[rows], terms, code);
         let total = builder.sum("loss_total", &[1], rows, vec![at(losses, fold())], scalar::copy(), None);
         let reciprocal = scalar::reciprocal(rows).to_bits();

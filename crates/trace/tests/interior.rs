@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 /// Of the GPT and of the Llama.
 const GOLDEN: [&str; 2] = [
-    "a01cb19ebff654d865727345fb87230edfdb613e1a27c57ae84531d5bc4a2095",
-    "e9341876f1f29e4bb07b550ea4f3e3b498f07db23fa05f1d01430ad597bb3362",
+    "d9ce98e926a2911d2fec9ab71ae62d8be5c9eb089b990040f9fe8aad2c350ea5",
+    "de6e88bc7519823e9747f4ce79e6c11deff4a2affbf8026c6ea4d593b58dc8c2",
 ];
 
 fn runner(world: &World, backend: Arc<dyn Backend>, faults: &[Fault]) -> Runner {

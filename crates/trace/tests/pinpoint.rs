@@ -42,6 +42,7 @@ const OPERATORS: [(Phase, &[&str]); 3] = [
             "dropout_mask",
             "gelu_tanh",
             "ids",
+            "label_logits",
             "labels",
             "layer_norm",
             "linear",
@@ -103,7 +104,7 @@ const OPERATORS: [(Phase, &[&str]); 3] = [
 ];
 
 /// What does not reach the state: the gradient does not come from the loss, but from the logits.
-const ABSORBED: [&str; 3] = ["cross_entropy", "loss_rows", "loss_total"];
+const ABSORBED: [&str; 4] = ["cross_entropy", "label_logits", "loss_rows", "loss_total"];
 
 fn phase(world: &World, node: NodeId) -> Phase {
     match node {

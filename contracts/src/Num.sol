@@ -274,6 +274,12 @@ library Num {
         return isNan(a) ? NAN : a;
     }
 
+    /// @dev The value sign, magnitude · 2^(exponent − 150), rounded to binary32. The magnitude is below 2^104, the exponent signed and at least
+    /// −128.
+    function rounded(uint256 sign, uint256 magnitude, uint256 exponent) internal pure returns (uint256) {
+        return _round(sign, magnitude, exponent);
+    }
+
     /// @dev The value sign, magnitude · 2^(exponent − 150), rounded to binary32. The magnitude is below 2^104; the exponent is
     /// signed. A zero keeps its sign; too great a magnitude is an infinity.
     function _round(uint256 sign, uint256 magnitude, uint256 exponent) private pure returns (uint256 r) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Exact} from "./Exact.sol";
 import {Index} from "./Index.sol";
 import {Kept} from "./interfaces/IReferee.sol";
 import {Num} from "./Num.sol";
@@ -69,6 +70,11 @@ library Operator {
     uint256 private constant PRODUCT = 0;
     uint256 private constant SUM = 1;
     uint256 private constant MAX = 2;
+    /// Exact products of 8, 14 and 21 bits.
+    uint256 private constant EXACT8 = 3;
+    uint256 private constant EXACT14 = 4;
+    uint256 private constant EXACT21 = 5;
+    uint256 internal constant LAST_FOLD = EXACT21;
 
     uint256 private constant OUTER_ELEMENT = 0;
     uint256 private constant BODY_ELEMENT = 1;
@@ -219,7 +225,7 @@ library Operator {
         Kept[] calldata kept
     ) internal pure returns (uint256) {
         (Block memory span, uint256 cursor) = _readBlock(node, point, number);
-        if (span.kind != PRODUCT) revert OtherFold(span.kind);
+        if (!isProduct(span.kind)) revert OtherFold(span.kind);
         Predicate memory predicate;
         cursor = _readPredicate(cursor, point, predicate, kept, 32);
         uint256 mask = _mask(predicate, span, point);
@@ -266,7 +272,7 @@ library Operator {
     {
         unchecked {
             Block memory span = _span(node, number);
-            if (span.kind == PRODUCT) revert OtherFold(span.kind);
+            if (isProduct(span.kind)) revert OtherFold(span.kind);
             bool isMax = span.kind == MAX;
             for (uint256 half = LANES / 2; half > 0; half >>= 1) {
                 for (uint256 l = 0; l < half; l++) {
@@ -328,21 +334,26 @@ library Operator {
         returns (bytes32[] memory words)
     {
         (Block memory span, uint256 cursor) = _readBlock(node, point, number);
-        if (span.kind != PRODUCT) revert OtherFold(span.kind);
+        if (!isProduct(span.kind)) revert OtherFold(span.kind);
         if (slot != PREDICATE) revert NoSuchOperand(slot);
         words = new bytes32[](1);
         words[0] = bytes32(_mask(_readWholePredicate(cursor, point), span, point));
     }
 
     /// @dev The kind of the fold and its number of blocks.
-    function foldShape(Header memory node) internal pure returns (bool isProduct, uint256 blocks) {
+    function foldShape(Header memory node) internal pure returns (bool product, uint256 blocks) {
         unchecked {
             uint256 kind = Index.u8(node.cursor);
             uint256 extent = Index.u64(node.cursor + 1);
-            if (kind > MAX) revert UnknownFold(kind);
+            if (kind > LAST_FOLD) revert UnknownFold(kind);
             if (extent == 0) revert BadShape(0, extent);
-            return (kind == PRODUCT, (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);
+            return (isProduct(kind), (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);
         }
+    }
+
+    /// @dev Whether a fold of this kind multiplies two factors.
+    function isProduct(uint256 kind) internal pure returns (bool) {
+        return kind == PRODUCT || kind > MAX;
     }
 
     /// @dev The word as it is stored in a tensor of this dtype.
@@ -361,6 +372,11 @@ library Operator {
             }
             (uint256 a, uint256 aStep) = _gather(program.inputs[0], span, kept, point);
             (uint256 b, uint256 bStep) = _gather(program.inputs[1], span, kept, point);
+            // A block of which the predicate cuts a term is ordered.
+            if (span.kind != PRODUCT && ~kept << (BLOCK_TERMS - span.terms) == 0) {
+                uint256 bits = span.kind == EXACT8 ? 8 : span.kind == EXACT14 ? 14 : 21;
+                return Exact.term(a, aStep, b, bStep, span.terms, bits);
+            }
             for (uint256 k = span.terms; k > 0; k--) {
                 if (kept & 1 != 0) sum = Num.fma(_load(a), _load(b), sum);
                 kept >>= 1;
@@ -472,7 +488,7 @@ library Operator {
         returns (Block memory span, uint256 cursor)
     {
         (span, cursor) = _readBlock(node, point, number);
-        if (span.kind == PRODUCT) revert OtherFold(span.kind);
+        if (isProduct(span.kind)) revert OtherFold(span.kind);
         if (laneNumber >= LANES) revert LaneBeyondEnd(laneNumber, LANES);
     }
 
@@ -493,7 +509,7 @@ library Operator {
         unchecked {
             if (node.tag != FOLD) revert OtherKind(node.tag);
             span.kind = Index.u8(node.cursor);
-            if (span.kind > MAX) revert UnknownFold(span.kind);
+            if (span.kind > LAST_FOLD) revert UnknownFold(span.kind);
             uint256 extent = Index.u64(node.cursor + 1);
             span.start = number * BLOCK_TERMS;
             if (span.start >= extent) revert BlockBeyondEnd(number, (extent + BLOCK_TERMS - 1) / BLOCK_TERMS);

@@ -124,7 +124,7 @@ library Rules {
         unchecked {
             if (!_has(walk, 10)) return BYTES;
             uint256 kind = _u8(walk);
-            if (kind > 2) return BYTES;
+            if (kind > Operator.LAST_FOLD) return BYTES;
             uint256 extent = Index.u64(walk.next);
             walk.next += 8;
             if (extent == 0 || extent > MAX_COUNT) return LIMIT;
@@ -136,7 +136,7 @@ library Rules {
                 if (rule != KEPT) return rule;
             }
             if (walk.dtype != 0) return INSTRUCTION;
-            return _program(walk, kind == 0);
+            return _program(walk, Operator.isProduct(kind));
         }
     }
 

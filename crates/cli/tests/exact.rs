@@ -1,4 +1,4 @@
-//! Jobs in exact profiles, through the binary: one result on every schedule, checked and searched as any other; text goes on with training's bits.
+//! Jobs in exact profiles, through the binary: one result on every schedule, checked, searched and judged as any other; text goes on with training's bits.
 
 mod support;
 
@@ -50,7 +50,7 @@ fn every_schedule_of_an_exact_job_has_one_final_state() {
 }
 
 #[test]
-fn an_exact_run_is_verified_and_searched() {
+fn an_exact_run_is_verified_searched_and_judged() {
     let world = World::new();
     world.job("job.yaml", &[("numerics", "exact14")]);
     world.run("job.yaml", "honest", &["--self-check", "0.01"]);
@@ -69,6 +69,12 @@ fn an_exact_run_is_verified_and_searched() {
             [&json!(3), node, &json!(17)],
             "{found}"
         );
+        let settled = world.samebit(&["--json", "dispute", &out, "honest"]).json();
+        assert_eq!([&settled["winner"], &settled["leaf"]], [&json!("b"), &json!("Block")], "{settled}");
+        assert_eq!([&settled["node"], &settled["element"]], [node, &json!(17)], "{settled}");
+        let gas = settled["gas_by"]["judge"].as_u64().expect("gas");
+        assert!(gas <= 300_000, "{op}: the leaf took {gas} gas: {settled}");
+        println!("{op}: {gas} gas for the leaf");
     }
     // The runner's record says that nothing was wrong: only execution shows that it was.
     let mut record: Value = serde_json::from_slice(&world.read("lie-0/run.json")).expect("JSON");

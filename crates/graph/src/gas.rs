@@ -281,6 +281,7 @@ mod tests {
     use crate::index::{coord, element, fold};
     use crate::node::{Predicate, Relation};
     use crate::scalar;
+    use samebit_num::fold::Bits;
     use samebit_num::{Arith, functions};
 
     const SNAPSHOT: &str = include_str!("../../../contracts/snapshots/gas.json");
@@ -311,18 +312,13 @@ mod tests {
             m.mul(difference, difference)
         });
         let second = coord(1).times(4097) + fold();
+        let of_two = |numerics| {
+            let inputs = vec![row(1), Input::Outer(2, second.clone())];
+            product("product", numerics, &[1 << 16, 1 << 16], 4097, inputs, None)
+        };
         let mut leaves = vec![
-            (
-                "product block on two pages each, K = 4097",
-                product(
-                    "product",
-                    Numerics::F32,
-                    &[1 << 16, 1 << 16],
-                    4097,
-                    vec![row(1), Input::Outer(2, second)],
-                    None,
-                ),
-            ),
+            ("product block on two pages each, K = 4097", of_two(Numerics::F32)),
+            ("exact14 block on two pages each, K = 4097", of_two(Numerics::Exact(Bits::Fourteen))),
             ("sum lane on two pages", sum(scalar::copy(), vec![row(1)])),
             ("sum lane of squares", sum(square, vec![row(1)])),
             ("sum lane of squared differences", sum(difference, vec![row(1), Input::Outer(2, coord(0))])),

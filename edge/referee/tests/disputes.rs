@@ -5,9 +5,10 @@
 mod common;
 
 use common::liars::{Roots, lies, no_root};
-use common::{Court as Twin, FUND, STEP, Settled, World, malformed, operators, worlds};
+use common::{Court as Twin, FUND, STEP, Settled, World, exact_world, malformed, operators, worlds};
 use samebit_commit::Digest;
 use samebit_dispute::{Event, JudgeKind, Message, Owner, QuestionStatus, Story, Verdict};
+use samebit_num::fold::Numerics;
 use samebit_referee::{Court, Referee};
 use samebit_trace::Fault;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +102,30 @@ fn the_contracts_find_for_the_honest_side_in_every_operator() {
     use JudgeKind::{Block, Lane, LaneFold, Map, RowEnd, Source};
     assert_eq!(kinds, BTreeSet::from([Source, Map, Block, Lane, LaneFold, RowEnd]));
     assert!(contracts.most["a whole dispute"] <= 3_000_000, "{:?}", contracts.most);
+}
+
+/// Products of linear layers in every exact profile, a block of which takes no more than 300,000 gas, and of attention, where a block that the mask
+/// cuts is an ordered one.
+#[test]
+fn the_contracts_find_for_the_honest_side_in_exact_products() {
+    let mut contracts = Contracts::deploy();
+    let worlds: Vec<World> = Numerics::ALL.into_iter().skip(1).map(exact_world).collect();
+    let mut judge = |is_of: fn(&str) -> bool| {
+        for world in &worlds {
+            let cases = world.cases().into_iter().filter(|((op, _), _)| is_of(op));
+            for (at, ((op, _), node)) in cases.enumerate() {
+                let liar = world.segment(&[world.wrong_value(node)]);
+                contracts.check(world, &liar, at % 2, &format!("{} {op}", world.name));
+            }
+        }
+        println!("most gas: {:?}", contracts.most);
+        contracts.most["Block"]
+    };
+    let most = judge(|op| op.starts_with("linear"));
+    assert!(most <= 300_000, "{most}");
+    let of_attention =
+        |op: &str| ["attention", "attention_m", "attention_dq", "attention_dk", "attention_dv"].contains(&op);
+    judge(of_attention);
 }
 
 #[test]

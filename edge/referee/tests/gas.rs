@@ -17,7 +17,7 @@ use referee::{Gas, Referee};
 use samebit_graph::gas;
 use samebit_graph::index::{Atom, Index, coord, element, fold};
 use samebit_graph::node::{DType, FoldKind, Input, Kind, Node, Predicate, Relation};
-use samebit_num::fold::Numerics;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_num::{Arith, Code, Recorder, RegF, functions};
 use samebit_referee::{Evm, NumProbe};
 use samebit_trace::witness::Piece;
@@ -132,9 +132,14 @@ fn leaves(referee: &mut Referee) -> BTreeMap<&'static str, Figures> {
     let matrix = |numerics, k: u64| {
         large(product_node(numerics, [ELEMENTS / k, ELEMENTS / k, k], 1, 5461), &floats(&[1, 5461]))
     };
+    let [exact8, exact14, exact21] = Bits::ALL.map(Numerics::Exact);
     let block = Piece::Block(9);
     leaf("product block, K = 4096", matrix(Numerics::F32, 4096), 77_777, block);
     leaf("product block on two pages each, K = 4097", matrix(Numerics::F32, 4097), 77_777, block);
+    leaf("exact8 block, K = 4096", matrix(exact8, 4096), 77_777, block);
+    leaf("exact14 block, K = 4096", matrix(exact14, 4096), 77_777, block);
+    leaf("exact21 block, K = 4096", matrix(exact21, 4096), 77_777, block);
+    leaf("exact14 block on two pages each, K = 4097", matrix(exact14, 4097), 77_777, block);
     let lane = Piece::Lane(9, 5);
     leaf("sum lane", row_fold(FoldKind::Sum, 4096, None, copy()), 7, lane);
     leaf("sum lane on two pages", row_fold(FoldKind::Sum, 4097, None, copy()), 7, lane);

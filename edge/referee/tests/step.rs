@@ -1,4 +1,4 @@
-//! `Step` in Solidity against the reference: an ordered product, sums and maxima with predicates, maps, and every node of a
+//! `Step` in Solidity against the reference: ordered and exact products, sums and maxima with predicates, maps, and every node of a
 //! row of attention, each element proved from canonical bytes and Merkle openings alone.
 #[path = "common/mod.rs"]
 mod common;
@@ -14,7 +14,7 @@ use programs::*;
 use referee::Referee;
 use samebit_commit::{Canonical, Decoder, Encoder};
 use samebit_graph::node::{DType, FoldKind, Kind, Node};
-use samebit_num::fold::Numerics;
+use samebit_num::fold::{Bits, Numerics};
 use samebit_num::{Arith, Binary32, Soft, fold};
 use samebit_trace::witness::{NodeOpening, Piece, Place};
 use std::time::Instant;
@@ -53,6 +53,30 @@ fn ordered_product() {
     println!("product block, small trees: {gas} gas");
 }
 
+/// Whole and short blocks, rows of zeros, of subnormals and with an infinity, scales at both ends.
+#[test]
+fn exact_products() {
+    let mut referee = Referee::new();
+    let (shape, mut random) = ([5, 7, 700], Random(6));
+    for numerics in Bits::ALL.map(Numerics::Exact) {
+        let gas = agree_everywhere(&mut referee, numerics.name(), &product(numerics, shape), 6);
+        let mut most = gas;
+        for [left, right] in [[1, 127], [10, 130], [30, 90], [60, 60], [127, 127], [200, 190], [253, 240]] {
+            let mut rows = |count: u64, exponent: u32| {
+                let mut word = |at: u64| match at {
+                    0..256 => 0,
+                    900 => f32::INFINITY.to_bits(),
+                    _ => random.word() as u32 & 0x807f_ffff | (exponent - random.below(2) as u32) << 23,
+                };
+                Tensor::floats((0..count * 700).map(&mut word).collect())
+            };
+            let world = product_of(numerics, shape, rows(5, left), rows(7, right));
+            most = most.max(agree_everywhere(&mut referee, numerics.name(), &world, 4));
+        }
+        println!("{} block, small trees: {gas} gas, of the worst values {most}", numerics.name());
+    }
+}
+
 #[test]
 fn folds_with_predicates() {
     let mut referee = Referee::new();
@@ -74,8 +98,13 @@ fn maps() {
 
 #[test]
 fn every_node_of_a_row_of_attention() {
+    Numerics::ALL.into_iter().for_each(row_of_attention);
+}
+
+/// In an exact profile the block of keys that the mask cuts is ordered.
+fn row_of_attention(numerics: Numerics) {
     let mut referee = Referee::new();
-    let world = attention(Numerics::F32, 300, 12);
+    let world = attention(numerics, 300, 12);
     let Kind::Composite { body, .. } = &world.nodes.last().unwrap().kind else {
         panic!("attention is composite")
     };
@@ -168,7 +197,7 @@ fn random_elements_of_every_kind_of_node() {
     let functions = samebit_num::functions::ALL.iter().map(|function| elementwise(function.code()));
     let kinds: [(&str, Vec<World>); 4] = [
         ("map", functions.chain([gather(), transpose_with_indices()]).collect()),
-        ("product", vec![product(Numerics::F32, [5, 7, 700])]),
+        ("product", Numerics::ALL.map(|numerics| product(numerics, [5, 7, 700])).into()),
         ("sum", vec![masked_sum(), embedding_gradient()]),
         ("maximum", vec![masked_maximum()]),
     ];

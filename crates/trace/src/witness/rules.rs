@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
     fn fold(&mut self) -> Result<(), Rule> {
         let fixed = self.take(10)?;
         let (kind, relation) = (fixed[0], fixed[9]);
-        if kind > 2 {
+        if kind > 5 {
             return Err(Rule::Bytes);
         }
         let extent = fixed[1..9].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
         if self.dtype != DType::F32 {
             return Err(Rule::Instruction);
         }
-        self.program(kind == 0)
+        self.program(!matches!(kind, 1 | 2))
     }
 
     fn composite(&mut self) -> Result<(), Rule> {

@@ -100,7 +100,8 @@ library Merkle {
         unchecked {
             uint256 length = indices.length;
             uint256 taken;
-            for (uint256 width = count; width > 1; width = (width + 1) >> 1) {
+            uint256 width = count;
+            for (; length > 1; width = (width + 1) >> 1) {
                 uint256 above;
                 for (uint256 i = 0; i < length; above++) {
                     uint256 index = indices[i];
@@ -117,9 +118,29 @@ library Merkle {
                 }
                 length = above;
             }
-            if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
+            return _climb(leaves[0], indices[0], width, siblings, taken);
         }
-        return leaves[0];
+    }
+
+    /// @dev The top above one node of a level, with all siblings from number `taken` on.
+    function _climb(bytes32 node, uint256 index, uint256 width, bytes32[] calldata siblings, uint256 taken)
+        private
+        view
+        returns (bytes32)
+    {
+        unchecked {
+            for (; width > 1; width = (width + 1) >> 1) {
+                bytes32 other;
+                if (index ^ 1 < width) {
+                    if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
+                    other = siblings[taken++];
+                }
+                node = index & 1 == 0 ? inner(node, other) : inner(other, node);
+                index >>= 1;
+            }
+            if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
+            return node;
+        }
     }
 
     /// @dev A node from its halves; absent if both are.

@@ -34,11 +34,11 @@ const FAR_PAGE_BYTES: u64 = 1_700;
 const KEPT_BYTES: u64 = 90;
 
 /// Reading question, position and node.
-const LEAF: u64 = 38_000;
+const LEAF: u64 = 28_000;
 /// Walking over a byte of the node, or hashing it.
 const NODE_BYTE: u64 = 20;
 /// Opening a tensor, or one more of its pages.
-const TENSOR: u64 = 24_000;
+const TENSOR: u64 = 18_000;
 const NEXT_PAGE: u64 = 6_000;
 /// Evaluating one atom of an index map.
 const ATOM: u64 = 750;

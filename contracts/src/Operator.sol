@@ -467,17 +467,34 @@ library Operator {
         }
     }
 
-    /// @dev Where the block's elements already lie one behind the other, or are one and the same; 0 if they do not, or if not
-    /// all of their pages are opened (those of cut terms need not be). Pages that follow each other in the tensor and are
-    /// both opened do so in memory.
+    /// @dev Where the block's elements lie one behind the other, or are one and the same; 0 if they do not, or if not all of their
+    /// pages are opened (those of cut terms need not be). Pages that follow each other in the tensor and are both opened do so in
+    /// memory. Elements beyond the end are 0.
     function _inPlace(Slot memory slot, Block memory span) private pure returns (uint256 values) {
         unchecked {
+            uint256 count = slot.tensor.count;
             uint256 last = slot.first + slot.stride * (span.terms - 1);
-            if (slot.stride > 1 || last >= slot.tensor.count) return 0;
+            if (slot.stride > 1 || last > Index.MASK) return 0;
+            if (slot.first >= count) return _extended(0, 0, span.terms);
+            bool isCut = last >= count;
+            if (isCut) last = count - 1;
             uint256 words = Tensors.openedPage(slot.tensor, slot.first >> 8);
             if (words == 0) return 0;
             if (last >> 8 != slot.first >> 8 && Tensors.openedPage(slot.tensor, last >> 8) == 0) return 0;
-            return words + 4 * (slot.first & 0xff);
+            words += 4 * (slot.first & 0xff);
+            return isCut ? _extended(words, last + 1 - slot.first, span.terms) : words;
+        }
+    }
+
+    /// @dev A copy of `count` words, with zeros up to `terms`.
+    function _extended(uint256 words, uint256 count, uint256 terms) private pure returns (uint256 values) {
+        assembly ("memory-safe") {
+            values := mload(0x40)
+            // The last word is read with what is behind it.
+            mstore(0x40, add(values, add(shl(2, terms), 0x20)))
+            mcopy(values, words, shl(2, count))
+            // Beyond the end calldata is 0.
+            calldatacopy(add(values, shl(2, count)), calldatasize(), shl(2, sub(terms, count)))
         }
     }
 

@@ -44,9 +44,9 @@ const NEXT_PAGE: u64 = 6_000;
 const ATOM: u64 = 750;
 /// An input of a term: finding its element.
 const INPUT: u64 = 900;
-/// One term of an ordered product, and of an exact one whose factors are subnormal; others take half of that.
-const PRODUCT_TERM: u64 = 1_260;
-const EXACT_TERM: u64 = 600;
+/// One term of an ordered product, and of an exact one of the least scales, where subnormal factors count; others take three quarters of that.
+const PRODUCT_TERM: u64 = 1_270;
+const EXACT_TERM: u64 = 760;
 /// Adding or comparing one term.
 const SUM_TERM: u64 = 2_050;
 

@@ -185,7 +185,7 @@ impl Index {
                 Atom::Mod(divisor, inner) => inner.eval(at, element) % divisor,
                 Atom::Element(node, inner) => u64::from(element(*node, inner.eval(at, element))),
             };
-            sum + coefficient * value
+            sum.wrapping_add(coefficient.wrapping_mul(value))
         })
     }
 }
@@ -210,5 +210,17 @@ pub fn coords_of(mut flat: u64, shape: &[u64], coords: &mut Vec<u64>) {
     for (slot, extent) in coords.iter_mut().zip(shape).rev() {
         *slot = flat % extent;
         flat /= extent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_products_wrap() {
+        let map = Index::from(Atom::Row).times(1 << 40) + 7;
+        let at = Point { row: (1 << 62) + 1, ..Point::default() };
+        assert_eq!(map.eval(&at, &|_, _| 0), (1 << 40) + 7);
     }
 }

@@ -17,8 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A tensor: all its words, or only a size, with words made up page by page.
 pub enum Tensor {
-    Real { dtype: DType, words: Vec<u32> },
-    Synthetic { dtype: DType, count: u64, seed: u64 },
+    Real {
+        dtype: DType,
+        words: Vec<u32>,
+    },
+    /// Of a float the bits `mask` are made up, the others 0.
+    Synthetic {
+        dtype: DType,
+        count: u64,
+        seed: u64,
+        mask: u32,
+    },
 }
 
 impl Tensor {
@@ -28,6 +37,15 @@ impl Tensor {
 
     pub fn integers(words: Vec<u32>) -> Self {
         Tensor::Real { dtype: DType::U32, words }
+    }
+
+    pub fn synthetic(dtype: DType, count: u64, seed: u64) -> Self {
+        Tensor::Synthetic { dtype, count, seed, mask: u32::MAX }
+    }
+
+    /// Floats of which none reaches 2^−125: of the least scales.
+    pub fn tiny(count: u64, seed: u64) -> Self {
+        Tensor::Synthetic { dtype: DType::F32, count, seed, mask: 0x80ff_ffff }
     }
 
     fn dtype(&self) -> DType {
@@ -47,11 +65,11 @@ impl Tensor {
         let length = tensor::page_length(self.count(), page);
         match self {
             Tensor::Real { words, .. } => words[page as usize * 256..][..length].to_vec(),
-            Tensor::Synthetic { seed, .. } => {
+            Tensor::Synthetic { seed, mask, .. } => {
                 let mut random = Random(seed ^ page.wrapping_mul(0x1000_0001));
                 // No byte of a float is zero: the dearest calldata. Integers stay small enough to be indices.
                 let word = |random: &mut Random| match self.dtype() {
-                    DType::F32 => random.value() | 0x0001_0101,
+                    DType::F32 => (random.value() | 0x0001_0101) & mask,
                     DType::U32 => 0x0101_0101 + random.below(4) as u32,
                 };
                 (0..length).map(|_| word(&mut random)).collect()

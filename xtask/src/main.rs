@@ -120,6 +120,9 @@ fn vectors() -> Task {
 /// The profiles in which steps are measured.
 const NUMERICS: [&str; 3] = ["f32", "exact14", "exact8"];
 
+/// How PyTorch runs the model.
+const MODES: [&str; 2] = ["eager", "compiled"];
+
 /// Runs every measurement of edge/bench, the training steps on one thread and on two; `rest` may give the number of rounds.
 fn bench(rest: &[&str]) -> Task {
     let run = |arguments: &[&str]| {
@@ -132,7 +135,7 @@ fn bench(rest: &[&str]) -> Task {
     for job in jobs(&root().join("edge/bench/jobs"))? {
         for threads in ["1", "2"] {
             for numerics in NUMERICS {
-                run(&["step", &job, threads, rounds, numerics])?;
+                MODES.iter().try_for_each(|mode| run(&["step", &job, threads, rounds, numerics, mode]))?;
                 run(&["profile", &job, threads, "3", numerics])?;
             }
             run(&["segment", &job, &folder.to_string_lossy(), threads, "3"])?;

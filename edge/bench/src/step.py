@@ -1,4 +1,4 @@
-"""The peer of step.rs: a GPT-2 of plain PyTorch layers, float32, eager; a training step for each line of input."""
+"""The peer of step.rs: a GPT-2 of plain PyTorch layers, float32, eager or compiled; a training step for each line of input."""
 import json
 import sys
 import time
@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 config, threads, batch, length = json.loads(sys.argv[1]), *map(int, sys.argv[2:5])
+is_compiled = sys.argv[5] == "compiled"
 torch.set_num_threads(threads)
 torch.manual_seed(7)
 width, heads, vocabulary = config["n_embd"], config["n_head"], config["vocab_size"]
@@ -47,6 +48,8 @@ class Model(nn.Module):
 
 model = Model()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
+if is_compiled:
+    model = torch.compile(model)
 data = torch.randint(0, vocabulary, (64, batch, length + 1))
 for step, _ in enumerate(sys.stdin):
     ids = data[step % len(data)]

@@ -1,4 +1,5 @@
-//! The time of a training step beside PyTorch's: both models are in memory, and the two take turns, a step each.
+//! The time of a training step beside PyTorch's: both models are in memory, and the two take turns, a step each, with a rest between: after a
+//! step the threads of either wait busily for the next one.
 
 use samebit_engine::{Engine, Settings};
 use samebit_num::fold::Numerics;
@@ -6,7 +7,8 @@ use samebit_ops::{Backend, Cpu};
 use samebit_recipe::{Job, ModelConfig, Sites, prepare};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::peer::{Peer, peak_memory, python};
 use crate::timed::Timed;
@@ -14,12 +16,19 @@ use crate::timed::Timed;
 /// The peer's side of the measurement.
 const PEER: &str = include_str!("step.py");
 
+/// OpenMP's threads go to sleep after a fifth of a second at most.
+const REST: Duration = Duration::from_millis(300);
+
+/// How PyTorch may run the model.
+const MODES: [&str; 2] = ["eager", "compiled"];
+
 /// What is measured.
 pub struct Step {
     job: PathBuf,
     threads: usize,
     rounds: usize,
     numerics: Option<Numerics>,
+    mode: &'static str,
     python: Option<String>,
 }
 
@@ -27,9 +36,10 @@ pub struct Step {
 pub type Failure = Box<dyn std::error::Error>;
 
 impl Step {
-    /// Reads `JOB [THREADS [ROUNDS [NUMERICS]]]`; the job's own numerics if there are none. The peer's Python is `SAMEBIT_PYTHON`.
+    /// Reads `JOB [THREADS [ROUNDS [NUMERICS [MODE]]]]`; the job's own numerics if there are none, an eager peer. The peer's Python is
+    /// `SAMEBIT_PYTHON`.
     pub fn parse(arguments: &[String]) -> Result<Step, String> {
-        let hint = "hint: samebit-bench step|profile JOB.yaml [THREADS [ROUNDS [NUMERICS]]]";
+        let hint = "hint: samebit-bench step|profile JOB.yaml [THREADS [ROUNDS [NUMERICS [eager|compiled]]]]";
         let number = |at: usize, default| {
             arguments
                 .get(at)
@@ -41,11 +51,14 @@ impl Step {
             found.ok_or_else(|| format!("{name} is no profile; {hint}"))
         };
         let numerics = arguments.get(3).map(named).transpose()?;
+        let mode =
+            arguments.get(4).map_or(Some(MODES[0]), |name| MODES.into_iter().find(|mode| mode == name));
         Ok(Step {
             job: job.into(),
             threads: number(1, 1)?,
             rounds: number(2, 5)?,
             numerics,
+            mode: mode.ok_or(hint)?,
             python: python(),
         })
     }
@@ -58,9 +71,11 @@ impl Step {
         let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
         let mut ratios = Vec::new();
         for round in 0..=self.rounds {
+            sleep(REST);
             let started = Instant::now();
             engine.step(round as u64)?;
             let our = started.elapsed().as_secs_f64();
+            sleep(REST);
             let their = peer.as_mut().map_or(Ok(f64::NAN), |peer| peer.ask("step"))?;
             // The first step of either side touches its memory for the first time.
             if round > 0 {
@@ -70,10 +85,11 @@ impl Step {
         }
         ratios.sort_by(f64::total_cmp);
         println!(
-            "{}{} on {} threads: {ours:.3} s a step, PyTorch {theirs:.3} s; PyTorch/ours best {:.2}, median of pairs {:.2}; peak memory {} MiB, PyTorch {} MiB",
+            "{}{} on {} threads: {ours:.3} s a step, PyTorch, {}, {theirs:.3} s; PyTorch/ours best {:.2}, median of pairs {:.2}; peak memory {} MiB, PyTorch {} MiB",
             self.job.display(),
             self.suffix(),
             self.threads,
+            self.mode,
             theirs / ours,
             ratios[ratios.len() / 2],
             peak_memory("self"),
@@ -118,8 +134,10 @@ impl Step {
         let training = &job.training;
         let sizes = [self.threads, training.rows_per_step(), training.sequence_len];
         let config = job.model.config.to_json().to_string();
-        let arguments: Vec<String> =
-            std::iter::once(config).chain(sizes.map(|number| number.to_string())).collect();
+        let arguments: Vec<String> = std::iter::once(config)
+            .chain(sizes.map(|number| number.to_string()))
+            .chain([self.mode.to_owned()])
+            .collect();
         Peer::start(python, PEER, &arguments)
     }
 }

@@ -31,8 +31,9 @@ import {Openings} from "../../src/market/Openings.sol";
 import {Params} from "../../src/market/Params.sol";
 import {Reveals} from "../../src/market/Reveals.sol";
 import {Settle} from "../../src/market/Settle.sol";
-import {BatchStage, DrawStage, JobStage} from "../../src/market/Stages.sol";
+import {BatchStage, CatchStage, DrawStage, JobStage} from "../../src/market/Stages.sol";
 import {Vm} from "./Handler.sol";
+import {Truth} from "./Truth.sol";
 
 /// @dev What of forge's cheats is used besides.
 interface Chain {
@@ -45,7 +46,15 @@ Chain constant chain = Chain(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
 /// @title Random trade: jobs of four segments in two batches, by people of whom anybody may stop at any time
 contract Merchant {
     uint256 private constant PEOPLE = 6;
-    uint256 private constant SEGMENTS = 4;
+    uint128 private constant DEPOSIT = 1e20;
+
+    /// @dev A catch that somebody has committed to.
+    struct Caught {
+        JobId job;
+        AttemptId attempt;
+        SegmentId segment;
+        address owner;
+    }
 
     TestToken public immutable token;
     Market public immutable market;
@@ -53,6 +62,7 @@ contract Merchant {
     address public immutable treasury = address(0x7ea5);
 
     JobId[] private _posted;
+    Caught[] private _catches;
     uint256 private _time = 1_000;
     uint256 private _height = 100;
     /// Calls that went through, by name.
@@ -85,7 +95,7 @@ contract Merchant {
         pass(0);
     }
 
-    function deposit(uint256 who, uint128 amount) external {
+    function deposit(uint256 who, uint128 amount) public {
         address person = _as(who);
         try stake.deposit(amount % 1e22) {
             done["deposit"]++;
@@ -93,21 +103,21 @@ contract Merchant {
         require(token.balanceOf(person) <= 1e24, "tokens from nothing");
     }
 
-    function withdraw(uint256 who, uint128 amount) external {
+    function withdraw(uint256 who, uint128 amount) public {
         _as(who);
         try stake.withdraw(amount % 1e22) {
             done["withdraw"]++;
         } catch {}
     }
 
-    function join(uint256 who) external {
+    function join(uint256 who) public {
         _as(who);
         try stake.join() {
             done["join"]++;
         } catch {}
     }
 
-    function leaveSeat(uint256 seat) external {
+    function leaveSeat(uint256 seat) public {
         uint256 count = stake.seatCount();
         if (count == 0) return;
         SeatId id = SeatId.wrap(uint32(seat % count));
@@ -118,7 +128,7 @@ contract Merchant {
         } catch {}
     }
 
-    function collect(uint256 seat) external {
+    function collect(uint256 seat) public {
         uint256 count = stake.seatCount();
         if (count == 0) return;
         SeatId id = SeatId.wrap(uint32(seat % count));
@@ -129,17 +139,17 @@ contract Merchant {
         } catch {}
     }
 
-    function post(uint256 who, uint64 nonce) external {
+    function post(uint256 who, uint64 nonce) public {
         if (_posted.length > 19) return;
         Terms memory terms;
-        (terms.price, terms.checkFee, terms.holdFee, terms.deposit) = (1e18, 1e16, 1e15, 1e20);
+        (terms.price, terms.checkFee, terms.holdFee, terms.deposit) = (1e18, 1e16, 1e15, DEPOSIT);
         (terms.challengeBond, terms.challengeCost, terms.jackpot) = (1e18, 1e17, 1e19);
         (terms.drawRate, terms.checkers, terms.custodians, terms.quorum, terms.credit) = (300_000, 2, 2, 1, 2);
-        (terms.claimSeconds, terms.holdSeconds, terms.announceSeconds, terms.sealSeconds) = (300, 300, 300, 60);
-        (terms.openSeconds, terms.challengeSeconds, terms.revealSeconds, terms.contestSeconds) = (60, 60, 300, 60);
-        (terms.entrySeconds, terms.clockSeconds, terms.extensionSeconds) = (60, 60, 1);
+        (terms.claimSeconds, terms.holdSeconds, terms.announceSeconds, terms.sealSeconds) = (1_200, 1_200, 1_200, 600);
+        (terms.openSeconds, terms.challengeSeconds, terms.revealSeconds, terms.contestSeconds) = (600, 1_200, 1_200, 600);
+        (terms.entrySeconds, terms.clockSeconds, terms.extensionSeconds) = (600, 60, 1);
         SpecOpening memory spec;
-        (spec.steps, spec.segmentSteps, spec.initial) = (uint64(SEGMENTS), 1, bytes32("start"));
+        (spec.steps, spec.segmentSteps, spec.initial) = (Truth.SEGMENTS, 1, bytes32("start"));
         _as(who);
         try market.post(spec, "f32", terms, nonce) returns (JobId id) {
             _posted.push(id);
@@ -147,7 +157,7 @@ contract Merchant {
         } catch {}
     }
 
-    function cancel(uint256 which) external {
+    function cancel(uint256 which) public {
         if (_posted.length == 0) return;
         JobId id = _posted[which % _posted.length];
         _be(market.jobOf(id).poster);
@@ -157,7 +167,7 @@ contract Merchant {
     }
 
     /// @dev What comes next in a job, if its people care.
-    function proceed(uint256 which, uint256 seed) external {
+    function proceed(uint256 which, uint256 seed) public {
         if (_posted.length == 0) return;
         JobId id = _posted[which % _posted.length];
         JobView memory job = market.jobOf(id);
@@ -176,7 +186,7 @@ contract Merchant {
         _claim(id, running, attempt);
     }
 
-    function expire(uint256 which, uint256 cause, uint64 batch, uint64 draw) external {
+    function expire(uint256 which, uint256 cause, uint64 batch, uint64 draw) public {
         if (_posted.length == 0) return;
         JobId id = _posted[which % _posted.length];
         uint64 attempts = market.jobOf(id).attempts;
@@ -186,7 +196,7 @@ contract Merchant {
         } catch {}
     }
 
-    function retract(uint256 which) external {
+    function retract(uint256 which) public {
         if (_posted.length == 0) return;
         JobId id = _posted[which % _posted.length];
         uint64 attempts = market.jobOf(id).attempts;
@@ -201,7 +211,15 @@ contract Merchant {
         } catch {}
     }
 
-    function take(uint256 pot, uint256 who, uint128 amount) external {
+    function payCatch(uint256 which) public {
+        if (_catches.length == 0) return;
+        Caught storage made = _catches[which % _catches.length];
+        try market.payCatch(made.job, made.attempt, made.segment, made.owner) {
+            done["payCatch"]++;
+        } catch {}
+    }
+
+    function take(uint256 pot, uint256 who, uint128 amount) public {
         IFund fund = stake.fund();
         _be(treasury);
         try fund.take(Pot(pot % 3), _person(who), amount % 1e18) {
@@ -214,6 +232,14 @@ contract Merchant {
         _height += 1 + time % 6;
         cheats.warp(_time);
         chain.roll(_height);
+    }
+
+    /// @dev Twenty calls one after the other.
+    function trade(uint256 seed) external {
+        for (uint256 i = 0; i < 20; i++) {
+            uint256 word = uint256(keccak256(abi.encode(seed, i)));
+            _act(word % 24, word >> 8, word >> 136);
+        }
     }
 
     /// @dev What everybody has, what lies in seats, and what Fund's pots say.
@@ -229,22 +255,43 @@ contract Merchant {
         pots = uint256(fund.potOf(Pot.Jackpot)) + fund.potOf(Pot.Insurance) + fund.potOf(Pot.Fees);
     }
 
-    /// @dev Escrow that jobs have left: no more than what Market has.
-    function escrows() external view returns (uint256 sum) {
+    /// @dev What Market owes: escrow of jobs that have not ended, deposit and taxes of attempts that run, bonds of catches that are not paid.
+    function locked() external view returns (uint256 sum) {
         for (uint256 i = 0; i < _posted.length; i++) {
-            sum += market.jobOf(_posted[i]).escrow;
+            JobView memory job = market.jobOf(_posted[i]);
+            sum += job.escrow;
+            if (job.stage != JobStage.Running) continue;
+            sum += DEPOSIT + market.attemptOf(_posted[i], AttemptId.wrap(job.attempts - 1)).taxes;
         }
+        for (uint256 i = 0; i < _catches.length; i++) {
+            Caught storage made = _catches[i];
+            CatchStage stage = market.catchOf(made.job, made.attempt, made.segment, made.owner);
+            if (stage != CatchStage.Closed) sum += Params.CATCH_BOND;
+        }
+    }
+
+    function _act(uint256 kind, uint256 x, uint256 y) private {
+        if (kind == 0) deposit(x, uint128(y));
+        else if (kind == 1) withdraw(x, uint128(y));
+        else if (kind == 2) join(x);
+        else if (kind == 3 && x % 8 == 0) leaveSeat(x >> 8);
+        else if (kind == 3) collect(x);
+        else if (kind == 4) post(x, uint64(y));
+        else if (kind == 5) expire(x, y, uint64(x >> 8), uint64(y >> 8));
+        else if (kind == 6 && x % 8 == 0) retract(x >> 8);
+        else if (kind == 7 && x % 16 == 0) cancel(x >> 8);
+        else if (kind == 8) take(x, y, uint128(x >> 8));
+        else if (kind == 9) payCatch(x);
+        else if (kind < 18) proceed(x, y);
+        else pass(x);
     }
 
     function _accept(JobId id, JobView memory job, uint256 seed) private {
         address solver = _person(seed);
-        bytes32[] memory leaves = new bytes32[](SEGMENTS);
-        for (uint256 i = 0; i < SEGMENTS; i++) {
-            leaves[i] = Names.secret(_secret(id, job.attempts, i));
-        }
-        bytes32 secrets = Openings.listOf(leaves);
+        AttemptId attempt = AttemptId.wrap(job.attempts);
+        bytes32 secrets = Openings.listOf(Truth.secretLeaves(id, attempt));
         _be(solver);
-        try market.accept(id, AttemptId.wrap(job.attempts), solver, 9e17, secrets, 0, "") {
+        try market.accept(id, attempt, solver, 9e17, secrets, 0, "") {
             done["accept"]++;
         } catch {}
     }
@@ -254,8 +301,8 @@ contract Merchant {
         bytes32[] memory seals = new bytes32[](2);
         for (uint256 i = 0; i < 2; i++) {
             uint64 segment = running.claimed + uint64(i);
-            states[i] = keccak256(abi.encode("state", segment));
-            seals[i] = _seal(id, attempt, segment, running.solver);
+            states[i] = Truth.state(segment);
+            seals[i] = Truth.seal(market, Truth.Place(id, attempt, segment), Names.SOLVER, running.solver);
         }
         _be(running.solver);
         try market.claim(id, attempt, SegmentId.wrap(running.claimed), states, seals, 1, "") {
@@ -286,7 +333,9 @@ contract Merchant {
             } catch {}
         } else if (held.stage == BatchStage.Drawn && seed % 2 == 0) {
             _announce(id, running, attempt, batch, held);
-        } else if (held.stage == BatchStage.Announced && seed % 2 == 0) {
+        } else if (held.stage == BatchStage.Announced && seed % 2 == 1) {
+            _catch(id, attempt, batch, held, seed);
+        } else if (held.stage == BatchStage.Announced) {
             _reveal(id, running, attempt, batch, held);
         } else if (held.stage == BatchStage.Revealed) {
             try market.settle(id, attempt, batch) {
@@ -300,13 +349,13 @@ contract Merchant {
 
     function _check(JobId id, AttemptId attempt, BatchId batch, DrawId draw, BatchView memory held, uint256 seed) private {
         DrawView memory found = market.drawOf(id, attempt, batch, draw);
-        if (found.stage == DrawStage.Sealing && seed % 8 == 0) {
-            uint256 place = seed % found.verifiers.length;
-            _be(found.verifiers[place]);
-            try market.seal(id, attempt, batch, draw, PlaceId.wrap(uint64(place)), held.root, bytes32("seal")) {
-                done["seal"]++;
-            } catch {}
+        Truth.Place memory place = Truth.Place(id, attempt, SegmentId.unwrap(found.segment));
+        for (uint64 i = 0; i < found.verifiers.length; i++) {
+            if (seed >> i & 3 == 0) continue;
+            if (found.stage == DrawStage.Sealing) _sealOne(place, batch, draw, found.verifiers[i], PlaceId.wrap(i), held.root, seed);
+            if (found.stage == DrawStage.Opening) _openVerifier(place, batch, draw, PlaceId.wrap(i));
         }
+        if (found.stage == DrawStage.Opening && seed % 8 != 0) _openSolver(place, batch, draw, SegmentId.unwrap(held.first));
         try market.close(id, attempt, batch, draw) {
             done["close"]++;
         } catch {}
@@ -315,6 +364,71 @@ contract Merchant {
         } catch {}
         try market.redraw(id, attempt, batch, draw) {
             done["redraw"]++;
+        } catch {}
+    }
+
+    /// @dev A verifier seals what is true, or at times what nobody can open.
+    function _sealOne(
+        Truth.Place memory place,
+        BatchId batch,
+        DrawId draw,
+        address verifier,
+        PlaceId which,
+        bytes32 root,
+        uint256 seed
+    ) private {
+        bytes32 sealed_ = seed % 32 == 1 ? bytes32("seal") : Truth.seal(market, place, Names.VERIFIER, verifier);
+        _be(verifier);
+        try market.seal(place.job, place.attempt, batch, draw, which, root, sealed_) {
+            done["seal"]++;
+        } catch {}
+    }
+
+    function _openVerifier(Truth.Place memory place, BatchId batch, DrawId draw, PlaceId which) private {
+        bytes32 interior = Truth.interior(place.segment);
+        try market.openVerifier(place.job, place.attempt, batch, draw, which, Truth.secret(place), interior) {
+            done["openVerifier"]++;
+        } catch {}
+    }
+
+    function _openSolver(Truth.Place memory place, BatchId batch, DrawId draw, uint64 first) private {
+        uint64 other = 2 * first + 1 - place.segment;
+        address solver = market.attemptOf(place.job, place.attempt).solver;
+        bytes32[] memory siblings = new bytes32[](1);
+        siblings[0] = Truth.leaf(market, Truth.Place(place.job, place.attempt, other), solver);
+        try market.openSolver(
+            place.job,
+            place.attempt,
+            batch,
+            draw,
+            Truth.state(place.segment),
+            Truth.secret(place),
+            Truth.interior(place.segment),
+            Truth.siblings(place),
+            siblings
+        ) {
+            done["openSolver"]++;
+        } catch {}
+    }
+
+    /// @dev Somebody says that an announced root is false, which it may be.
+    function _catch(JobId id, AttemptId attempt, BatchId batch, BatchView memory held, uint256 seed) private {
+        uint64 first = SegmentId.unwrap(held.first);
+        uint64 at = uint64(seed >> 8) % 2;
+        if (held.drawn >> at & 1 == 1) return;
+        address owner = _person(seed >> 16);
+        bytes32 salt = keccak256(abi.encode("salt", owner));
+        SegmentId segment = SegmentId.wrap(first + at);
+        bytes32 commitment = Names.caught(id, attempt, segment, owner, salt, Truth.interior(first + at));
+        bytes32[] memory siblings = new bytes32[](1);
+        bool isOtherDrawn = held.drawn >> (1 - at) & 1 == 1;
+        siblings[0] = isOtherDrawn ? bytes32(0) : _announced(id, attempt, first + 1 - at, held);
+        bytes32 announced = _announced(id, attempt, first + at, held);
+        // A prank is of the next call, be it one of a hash.
+        _be(owner);
+        try market.commitCatch(id, attempt, batch, segment, announced, siblings, commitment) {
+            _catches.push(Caught(id, attempt, segment, owner));
+            done["commitCatch"]++;
         } catch {}
     }
 
@@ -345,9 +459,9 @@ contract Merchant {
         uint256 forced;
         for (uint256 i = 0; i < count; i++) {
             uint64 segment = SegmentId.unwrap(held.first) + uint64(i);
-            secrets[i] = _secret(id, AttemptId.unwrap(attempt), segment);
-            interiors[i] = _interior(segment);
-            states[i] = keccak256(abi.encode("state", segment));
+            secrets[i] = Truth.secret(Truth.Place(id, attempt, segment));
+            interiors[i] = Truth.interior(segment);
+            states[i] = Truth.state(segment);
             bool isDrawn = held.drawn >> i & 1 == 1;
             if (!isDrawn && _isForced(id, attempt, segment, held)) falses[forced++] = bytes32("false");
         }
@@ -355,48 +469,21 @@ contract Merchant {
             mstore(falses, forced)
         }
         _be(running.solver);
-        try market.reveal(id, attempt, batch, secrets, interiors, states, falses, _siblings(id, attempt, held)) {
+        try market.reveal(
+            id, attempt, batch, secrets, interiors, states, falses, Truth.siblingsOfPair(id, attempt, SegmentId.unwrap(held.first))
+        ) {
             done["reveal"]++;
         } catch {}
     }
 
-    /// @dev Of two neighbours among four leaves: the node over the other two.
-    function _siblings(JobId id, AttemptId attempt, BatchView memory held) private view returns (bytes32[] memory siblings) {
-        siblings = new bytes32[](1);
-        uint256 other = SegmentId.unwrap(held.first) == 0 ? 2 : 0;
-        bytes32[] memory pair = new bytes32[](2);
-        pair[0] = Names.secret(_secret(id, AttemptId.unwrap(attempt), other));
-        pair[1] = Names.secret(_secret(id, AttemptId.unwrap(attempt), other + 1));
-        siblings[0] = _join(pair[0], pair[1]);
-    }
-
-    function _join(bytes32 left, bytes32 right) private pure returns (bytes32) {
-        return sha256(abi.encodePacked(uint8(1), left, right));
-    }
-
     function _announced(JobId id, AttemptId attempt, uint64 segment, BatchView memory held) private view returns (bytes32) {
-        return _isForced(id, attempt, segment, held) ? bytes32("false") : _interior(segment);
+        return _isForced(id, attempt, segment, held) ? bytes32("false") : Truth.interior(segment);
     }
 
     /// @dev Whether the draw was set anew is not told; batches of which it was are not revealed here.
     function _isForced(JobId id, AttemptId attempt, uint64 segment, BatchView memory held) private view returns (bool) {
-        return Lucks.forces(Luck.wrap(held.luck), SegmentId.wrap(segment), _secret(id, AttemptId.unwrap(attempt), segment));
-    }
-
-    function _seal(JobId id, AttemptId attempt, uint64 segment, address solver) private view returns (bytes32) {
-        bytes32 secret = _secret(id, AttemptId.unwrap(attempt), segment);
-        return Names.ofWords(
-            Names.TAG_SEAL,
-            abi.encode(block.chainid, address(market), id, attempt, segment, Names.SOLVER, solver, secret, _interior(segment))
-        );
-    }
-
-    function _secret(JobId id, uint256 attempt, uint256 segment) private pure returns (bytes32) {
-        return keccak256(abi.encode("secret", id, attempt, segment));
-    }
-
-    function _interior(uint64 segment) private pure returns (bytes32) {
-        return keccak256(abi.encode("interior", segment));
+        bytes32 secret = Truth.secret(Truth.Place(id, attempt, segment));
+        return Lucks.forces(Luck.wrap(held.luck), SegmentId.wrap(segment), secret);
     }
 
     function _person(uint256 who) private pure returns (address) {

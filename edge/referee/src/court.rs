@@ -32,9 +32,16 @@ impl Court {
     ) -> Result<Self, EvmError> {
         let mut evm = Evm::new();
         let referee = deploy(&mut evm)?;
-        let arguments = (referee, Address::from(fund.0)).abi_encode();
-        let dispute = evm.deploy_with(&sol::BYTECODE, &arguments)?;
+        let dispute = Self::put(&mut evm, referee, fund)?;
         Ok(Self { evm, dispute, referee })
+    }
+
+    /// Puts the game over this referee on a chain that has other contracts too.
+    ///
+    /// # Errors
+    /// Why the contract does not deploy.
+    pub fn put(evm: &mut Evm, referee: Address, fund: Owner) -> Result<Address, EvmError> {
+        evm.deploy_with(&sol::BYTECODE, &(referee, Address::from(fund.0)).abi_encode())
     }
 
     /// Where the game is.

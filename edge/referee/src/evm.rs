@@ -52,6 +52,10 @@ pub struct Answer<T> {
 
 type Db = CacheDB<EmptyDB>;
 
+/// A chain's state as it was once.
+#[derive(Clone)]
+pub struct Snapshot(Db);
+
 /// An EVM in memory.
 pub struct Evm {
     inner: revm::MainnetEvm<revm::handler::MainnetContext<Db>>,
@@ -73,6 +77,16 @@ impl Evm {
         });
         let context = context.modify_block_chained(|block| block.gas_limit = BATCH_GAS_LIMIT);
         Self { inner: context.build_mainnet() }
+    }
+
+    /// The state as it is now.
+    pub fn snapshot(&mut self) -> Snapshot {
+        Snapshot(self.inner.ctx.db_mut().clone())
+    }
+
+    /// Goes back to a state, as a chain does that forgets its last blocks.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        *self.inner.ctx.db_mut() = snapshot.0.clone();
     }
 
     /// Sets the time of the blocks from here on, in seconds.
@@ -122,16 +136,19 @@ impl Evm {
         value: U256,
         data: Bytes,
     ) -> Result<(Answer<Bytes>, Vec<Log>), EvmError> {
-        let transaction = TxEnv::builder()
-            .caller(from)
-            .kind(TxKind::Call(to))
-            .value(value)
-            .data(data)
-            .gas_limit(TRANSACTION_GAS_CAP)
-            .build_fill();
-        let result = self.inner.transact_commit(transaction).map_err(refused)?;
-        let (gas, floor, logs) = (result.tx_gas_used(), result.gas().floor_gas(), result.logs().to_vec());
-        Ok((Answer { value: succeeded(result)?, gas, floor }, logs))
+        let result = self.inner.transact_commit(transaction(from, to, value, data)).map_err(refused)?;
+        logged(result)
+    }
+
+    /// As [`Evm::send_logged`], but nothing is kept.
+    pub fn dry(
+        &mut self,
+        from: Address,
+        to: Address,
+        data: Bytes,
+    ) -> Result<(Answer<Bytes>, Vec<Log>), EvmError> {
+        let result = self.inner.transact(transaction(from, to, U256::ZERO, data)).map_err(refused)?;
+        logged(result.result)
     }
 
     /// Deploys creation bytecode without constructor arguments.
@@ -187,6 +204,16 @@ impl Evm {
         let (gas, floor) = (result.tx_gas_used(), result.gas().floor_gas());
         Ok(Answer { value: succeeded(result)?, gas, floor })
     }
+}
+
+fn transaction(from: Address, to: Address, value: U256, data: Bytes) -> TxEnv {
+    let builder = TxEnv::builder().caller(from).kind(TxKind::Call(to)).value(value).data(data);
+    builder.gas_limit(TRANSACTION_GAS_CAP).build_fill()
+}
+
+fn logged(result: ExecutionResult) -> Result<(Answer<Bytes>, Vec<Log>), EvmError> {
+    let (gas, floor, logs) = (result.tx_gas_used(), result.gas().floor_gas(), result.logs().to_vec());
+    Ok((Answer { value: succeeded(result)?, gas, floor }, logs))
 }
 
 fn refused(error: EVMError<Infallible>) -> EvmError {

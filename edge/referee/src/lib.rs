@@ -30,5 +30,5 @@ pub use contracts::{
     YesWallet, ledger, step,
 };
 pub use court::Court;
-pub use evm::{Answer, Evm, EvmError, TRANSACTION_GAS_CAP};
+pub use evm::{Answer, Evm, EvmError, Snapshot, TRANSACTION_GAS_CAP};
 pub use referee::{Judgement, Referee};

@@ -175,25 +175,55 @@ pub struct Court<'a> {
 impl<'a> Court<'a> {
     pub fn new(world: &World) -> Court<'a> {
         let (question, header) = world.question();
-        Court { listener: None, question, header, dispute: Dispute::new(FUND), now: Seconds(1_000_000) }
+        Court::about(question, header, Seconds(1_000_000))
+    }
+
+    /// The court from some time on, with this question.
+    pub fn about(question: Question, header: Header, now: Seconds) -> Court<'a> {
+        Court { listener: None, question, header, dispute: Dispute::new(FUND), now }
     }
 
     /// The court with somebody who listens, and a question of its own.
     pub fn heard_by(mut self, number: u64, listener: Listener<'a>) -> Court<'a> {
         self.question.entry_seconds = Seconds(self.question.entry_seconds.0 + number);
+        self.listened_to(listener)
+    }
+
+    /// The court with somebody who listens.
+    pub fn listened_to(mut self, listener: Listener<'a>) -> Court<'a> {
         self.listener = Some(listener);
         self
     }
 
     pub fn party<'b>(&self, name: &'static str, number: u8, story: &'b dyn Story) -> Party<'b> {
-        let (owner, opened) = (Owner([number; 20]), story.opened().expect("a claim"));
+        self.party_of(name, Owner([number; 20]), story)
+    }
+
+    /// Somebody with an address of its own.
+    pub fn party_of<'b>(&self, name: &'static str, owner: Owner, story: &'b dyn Story) -> Party<'b> {
+        let opened = story.opened().expect("a claim");
         let disputant = Disputant::new(self.question.clone(), self.header.clone(), owner, opened);
         let (root, actions) = (opened.root(), VecDeque::new());
         Party { name, owner, disputant, story, root, stalls_after: None, moves: 0, actions }
     }
 
+    /// Has the asker of the question open it, if it names one.
+    fn open(&mut self, parties: &mut [Party<'_>]) {
+        let (question, header, asker) = (self.question.clone(), self.header.clone(), self.question.asker);
+        if asker == Owner::default() {
+            return;
+        }
+        let message = Message::OpenQuestion { question, header };
+        let events =
+            self.dispute.apply(&Arithmetic, self.now, asker, &message).expect("the asker may open it");
+        for event in events {
+            parties.iter_mut().for_each(|party| party.disputant.recall(self.now, &event));
+        }
+    }
+
     /// Lets the parties argue until the question is closed and all of them are done.
     pub fn settle(mut self, mut parties: Vec<Party<'_>>) -> Settled {
+        self.open(&mut parties);
         let mut settled = Settled {
             status: QuestionStatus::Open,
             winners: Vec::new(),

@@ -155,6 +155,17 @@ impl Bazaar {
         self.say(sender, to, data)
     }
 
+    /// What would come of a message, of which nothing is kept.
+    ///
+    /// # Errors
+    /// As [`Bazaar::send`].
+    pub fn dry(&mut self, now: Moment, sender: Owner, message: &Message) -> Result<Outcome, EvmError> {
+        self.set(now);
+        let (to, data) = self.call(message);
+        let (answer, logs) = self.evm.dry(calls::address(sender), to, data)?;
+        Ok(Outcome { events: logs.iter().filter_map(event).collect(), gas: answer.gas })
+    }
+
     /// Sends a call.
     ///
     /// # Errors
@@ -228,12 +239,19 @@ impl Bazaar {
         self.evm.call(self.at.side.token, &call).expect("a view").value.to()
     }
 
+    /// What Stake says that it holds.
+    ///
+    /// # Panics
+    /// If Stake does not answer.
+    pub fn total(&mut self) -> u128 {
+        self.evm.call(self.at.stake, &Stake::totalCall {}).expect("a view").value
+    }
+
     /// Whether what Stake says that it holds is what it has of the token.
     ///
     /// # Panics
     /// If a contract does not answer.
     pub fn is_funded(&mut self) -> bool {
-        let total = self.evm.call(self.at.stake, &Stake::totalCall {}).expect("a view").value;
-        self.tokens(self.at.stake) == total
+        self.tokens(self.at.stake) == self.total()
     }
 }

@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolCall;
 use samebit_commit::interior::{Evidence, PageEvidence};
 use samebit_commit::{Digest, merkle::list_root_of};
+use samebit_dispute::{Header, Question};
 use samebit_market::{
     Amount, AttemptId, Cause, FundMessage, JobId, Leaf, MarketMessage, Owner, Seconds, SpecOpening,
     StakeMessage, Terms, Who, names,
@@ -37,6 +38,35 @@ pub struct Asked {
     pub program: sol::Program,
     /// The job's.
     pub header: sol::JobHeader,
+}
+
+impl Asked {
+    /// What opens a question's fields to Market, and to Dispute behind it.
+    pub fn of(question: &Question, header: &Header) -> Asked {
+        let program = sol::Program {
+            nodes: b(question.nodes),
+            states: b(question.states),
+            sinks: b(question.sinks),
+            tables: b(question.tables),
+            nodeCount: question.node_count,
+            stateCount: question.state_count,
+            tableCount: question.table_count,
+        };
+        let header = sol::JobHeader {
+            version: header.version,
+            tableDeclarations: b(header.table_declarations),
+            gradNorm: header.grad_norm,
+            initialState: b(header.initial),
+            steps: header.steps,
+            segmentSteps: header.segment_steps,
+            profile: header.profile.clone(),
+            nodesTop: b(header.nodes_top),
+            statesTop: b(header.states_top),
+            sinksTop: b(header.sinks_top),
+            tablesTop: b(header.tables_top),
+        };
+        Asked { program, header }
+    }
 }
 
 /// The call of a message to Stake.

@@ -13,5 +13,6 @@ pub mod refusals;
 mod signatures;
 
 pub use bazaar::{Bazaar, CHAIN_ID, Deployed, Outcome, Side};
+pub use calls::Asked;
 pub use events::event;
 pub use signatures::{Keys, Purpose};

@@ -1,11 +1,11 @@
 //! The contracts and their twin side by side: whatever is said is said to both, and both do the same.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall;
 use samebit_commit::Digest;
 use samebit_market::testing::{self, Chain, TREASURY};
 use samebit_market::{
-    Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, StakeMessage,
+    Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, SeatId, StakeMessage,
 };
 use samebit_referee::market::{Bazaar, Keys, Side, refusals};
 use samebit_referee::{Evm, EvmError, TestToken, ToyBeacon, ToyCourt, YesWallet};
@@ -55,13 +55,29 @@ pub fn wallets() -> (Bazaar, Vec<Owner>) {
     (bazaar, people)
 }
 
+/// The same with the court that `court` puts on the chain.
+pub fn bazaar_before(
+    court: impl FnOnce(&mut Evm) -> Result<Address, EvmError>,
+    seed: u64,
+) -> (Bazaar, Vec<Owner>) {
+    let (keys, people) = Keys::new(PEOPLE);
+    let mut bazaar = deploy_over(&TestToken::BYTECODE, court, keys);
+    people.iter().for_each(|&person| bazaar.purse(person, Amount(TOKENS)));
+    sow(&mut bazaar, seed);
+    (bazaar, people)
+}
+
 fn deploy(token: &Bytes, keys: Keys) -> Bazaar {
+    deploy_over(token, |evm| evm.deploy(&ToyCourt::BYTECODE), keys)
+}
+
+fn deploy_over(
+    token: &Bytes,
+    court: impl FnOnce(&mut Evm) -> Result<Address, EvmError>,
+    keys: Keys,
+) -> Bazaar {
     let deploy = |evm: &mut Evm| {
-        Ok(Side {
-            token: evm.deploy(token)?,
-            beacon: evm.deploy(&ToyBeacon::BYTECODE)?,
-            court: evm.deploy(&ToyCourt::BYTECODE)?,
-        })
+        Ok(Side { token: evm.deploy(token)?, beacon: evm.deploy(&ToyBeacon::BYTECODE)?, court: court(evm)? })
     };
     Bazaar::over(deploy, TREASURY, keys).expect("everything deploys")
 }
@@ -127,22 +143,36 @@ pub fn compare(
     }
 }
 
-/// Everybody has as much here as there, to the last unit, and it is what the token says.
+/// Everybody has as much here as there, to the last unit; together with what lies in seats it is all that Stake holds, and what the token says.
 pub fn check_money(bazaar: &mut Bazaar, market: &samebit_market::Market, people: &[Owner], name: &str) {
     let site = *market.site();
+    let mut sum = 0;
     for owner in people.iter().copied().chain([site.market, site.fund, site.treasury]) {
-        assert_eq!(bazaar.free(owner), market.free(owner), "{name}: free of {owner}");
+        let free = bazaar.free(owner);
+        assert_eq!(free, market.free(owner), "{name}: free of {owner}");
+        sum += free.0;
     }
-    for pot in [Pot::Jackpot, Pot::Insurance, Pot::Fees] {
-        assert_eq!(bazaar.pot(pot), market.pot(pot), "{name}: {pot:?}");
-    }
+    sum += (0..bazaar.seats()).map(|at| bazaar.seat(SeatId(at)).rest.0).sum::<u128>();
+    assert_eq!(sum, bazaar.total(), "{name}: money was made or lost");
     assert!(bazaar.is_funded(), "{name}: Stake has other tokens than it says");
+    let pots = [Pot::Jackpot, Pot::Insurance, Pot::Fees].map(|pot| {
+        let held = bazaar.pot(pot);
+        assert_eq!(held, market.pot(pot), "{name}: {pot:?}");
+        held.0
+    });
+    assert_eq!(pots.iter().sum::<u128>(), bazaar.free(site.fund).0, "{name}: the pots");
+    assert!(market.is_balanced(), "{name}: jobs account for other money than Market has");
 }
 
 impl Town {
     /// A chain on which everything was just deployed.
     pub fn new(seed: u64) -> Town {
         let (bazaar, people) = bazaar(seed);
+        Town::of(bazaar, people, seed)
+    }
+
+    /// The same over these contracts, whose beacon has this seed.
+    pub fn of(bazaar: Bazaar, people: Vec<Owner>, seed: u64) -> Town {
         let chain = Chain::at(bazaar.site(), seed);
         Town { chain, bazaar, people, gas: BTreeMap::new() }
     }

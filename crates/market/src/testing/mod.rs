@@ -9,6 +9,7 @@ mod disturb;
 mod log;
 mod random;
 mod script;
+pub mod table;
 mod toy;
 mod walk;
 

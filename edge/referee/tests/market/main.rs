@@ -8,6 +8,7 @@ mod forced;
 mod gas;
 mod refusals;
 mod reorganised;
+mod table;
 mod token;
 mod town;
 mod trial;

@@ -1,5 +1,7 @@
 //! Random walks of many jobs and people, legal and illegal, through the contracts and their twin in Rust: the same answer to every message, the same
-//! events, the same money.
+//! events, the same money after every one.
+//!
+//! `SAMEBIT_WALK_MESSAGES=1000000 cargo test --workspace --test market` walks as far as one likes.
 
 use super::town::{bazaar, check_money, close, compare, kind};
 use samebit_market::SeatId;
@@ -13,7 +15,7 @@ const LENGTH: u64 = 2_000;
 /// How many messages to walk.
 fn messages() -> u64 {
     let given = std::env::var("SAMEBIT_WALK_MESSAGES").ok();
-    given.map_or(4_000, |count| count.parse().expect("SAMEBIT_WALK_MESSAGES is a number"))
+    given.map_or(100_000, |count| count.parse().expect("SAMEBIT_WALK_MESSAGES is a number"))
 }
 
 struct Held {
@@ -44,10 +46,10 @@ impl Held {
                     Ok(_) => {
                         self.accepted += 1;
                         *self.kinds.entry(kind(&message)).or_default() += 1;
-                        check_money(&mut self.bazaar, &self.walk.chain.market, &self.people, &name);
                     }
                     Err(refusal) => *self.refused.entry(refusals::of_twin(&refusal)).or_default() += 1,
                 }
+                check_money(&mut self.bazaar, &self.walk.chain.market, &self.people, &name);
             }
         }
     }

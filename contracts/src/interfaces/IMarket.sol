@@ -318,7 +318,7 @@ interface ICheck is ICommon {
     /// @notice Ends the time of sealing.
     function close(JobId job, AttemptId attempt, BatchId batch, DrawId draw) external;
 
-    /// @notice Opens a verifier's seal.
+    /// @notice Opens a verifier's seal. The last opening concludes.
     function openVerifier(
         JobId job,
         AttemptId attempt,
@@ -329,7 +329,7 @@ interface ICheck is ICommon {
         bytes32 interior
     ) external;
 
-    /// @notice Opens the solver's seal of a drawn segment.
+    /// @notice Opens the solver's seal of a drawn segment. The last opening concludes.
     function openSolver(
         JobId job,
         AttemptId attempt,
@@ -342,7 +342,7 @@ interface ICheck is ICommon {
         bytes32[] calldata leafSiblings
     ) external;
 
-    /// @notice Compares what was opened.
+    /// @notice Compares what was opened, when the time is over in which the others would have.
     function conclude(JobId job, AttemptId attempt, BatchId batch, DrawId draw) external;
 
     /// @notice Draws the verifiers of a segment again.

@@ -90,12 +90,13 @@ contract Check is ICheck, Placing, Checkers {
         (Place storage place, uint8 bit) = _placeOf(draw, placeId);
         if (draw.sealed_ & bit == 0) revert NotSealed(placeId);
         if (draw.opened & bit != 0) revert OpenedBefore();
-        _checkOpening(job, draw);
+        Moment memory shown = _checkOpening(job, draw);
         bytes32 found = Names.seal(id, attempt, _segmentOf(batch, draw), Names.VERIFIER, place.owner, salt, interior);
         if (found != place.held) revert Mismatch("seal");
         place.held = interior;
         draw.opened |= bit;
         emit Opened(id, attempt, batchId, drawId, Who.wrap(PlaceId.unwrap(placeId) + 1), interior);
+        if (_isDone(job, draw, shown)) emit Concluded(id, attempt, batchId, drawId, _conclude(job, batch, draw, shown));
     }
 
     /// @inheritdoc ICheck
@@ -124,6 +125,8 @@ contract Check is ICheck, Placing, Checkers {
         Openings.check("leaf", batch.root, batch.count, draw.index, leaf, leafSiblings);
         (draw.isSolverOpen, draw.interior) = (true, interior);
         emit Opened(id, attempt, batchId, drawId, Who.wrap(0), interior);
+        Moment memory shown = job.clock.read();
+        if (_isDone(job, draw, shown)) emit Concluded(id, attempt, batchId, drawId, _conclude(job, batch, draw, shown));
     }
 
     /// @inheritdoc ICheck
@@ -131,16 +134,8 @@ contract Check is ICheck, Placing, Checkers {
         (Job storage job, Attempt storage running) = _attempt(id, attempt);
         (Batch storage batch, Draw storage draw) = _draw(running, batchId, drawId, DrawStage.Opening);
         Moment memory shown = job.clock.read();
-        bool isWaitedFor = draw.sealed_ != draw.opened;
-        if (isWaitedFor && !shown.isOver(_since(draw), job.openSeconds)) revert OpeningGoesOn();
-        Conclusion conclusion;
-        if (draw.opened == 0) {
-            conclusion = _nobodyOpened(batch, draw, shown);
-        } else {
-            if (!draw.isSolverOpen) revert OpeningGoesOn();
-            conclusion = _compare(job, batch, draw, shown);
-        }
-        emit Concluded(id, attempt, batchId, drawId, conclusion);
+        if (!_isDone(job, draw, shown)) revert OpeningGoesOn();
+        emit Concluded(id, attempt, batchId, drawId, _conclude(job, batch, draw, shown));
     }
 
     /// @inheritdoc ICheck
@@ -175,13 +170,26 @@ contract Check is ICheck, Placing, Checkers {
     }
 
     /// @dev Refuses an opening before its time, while the last seal may be forgotten by the chain, and after it.
-    function _checkOpening(Job storage job, Draw storage draw) private view {
-        Moment memory shown = job.clock.read();
+    function _checkOpening(Job storage job, Draw storage draw) private view returns (Moment memory shown) {
+        shown = job.clock.read();
         Moment memory since = _since(draw);
         if (Height.unwrap(shown.height) < Height.unwrap(since.height) + Params.OPEN_DELAY) {
             revert TooEarly("the last seal");
         }
         if (shown.isOver(since, job.openSeconds)) revert TooLate("the time of opening");
+    }
+
+    /// @dev Whether nobody is waited for: all who sealed have opened, or the time for it is over, and the solver has, unless nobody else has.
+    function _isDone(Job storage job, Draw storage draw, Moment memory shown) private view returns (bool) {
+        if (draw.sealed_ != draw.opened && !shown.isOver(_since(draw), job.openSeconds)) return false;
+        return draw.isSolverOpen || draw.opened == 0;
+    }
+
+    function _conclude(Job storage job, Batch storage batch, Draw storage draw, Moment memory shown)
+        private
+        returns (Conclusion)
+    {
+        return draw.opened == 0 ? _nobodyOpened(batch, draw, shown) : _compare(job, batch, draw, shown);
     }
 
     function _compare(Job storage job, Batch storage batch, Draw storage draw, Moment memory shown)

@@ -172,7 +172,7 @@ pub enum MarketMessage {
     },
     /// Ends the time of sealing.
     Close { job: JobId, attempt: AttemptId, batch: BatchId, draw: DrawId },
-    /// Opens a verifier's seal.
+    /// Opens a verifier's seal. The last opening concludes.
     OpenVerifier {
         job: JobId,
         attempt: AttemptId,
@@ -182,7 +182,7 @@ pub enum MarketMessage {
         salt: Digest,
         interior: Digest,
     },
-    /// Opens the solver's seal.
+    /// Opens the solver's seal. The last opening concludes.
     OpenSolver {
         job: JobId,
         attempt: AttemptId,
@@ -194,7 +194,7 @@ pub enum MarketMessage {
         secret_siblings: Vec<Digest>,
         leaf_siblings: Vec<Digest>,
     },
-    /// Compares what was opened.
+    /// Compares what was opened, when the time is over in which the others would have.
     Conclude { job: JobId, attempt: AttemptId, batch: BatchId, draw: DrawId },
     /// Draws the verifiers of a segment again.
     Redraw { job: JobId, attempt: AttemptId, batch: BatchId, draw: DrawId },

@@ -104,6 +104,7 @@ impl Job {
         self.draw_mut(batch, draw).places[place.0 as usize].interior = Some(interior);
         let who = Who::Verifier(place);
         desk.tell(Event::Opened { job: self.id, attempt, batch, draw, who, interior });
+        self.conclude_if_done(desk, (attempt, batch, draw));
         Ok(())
     }
 
@@ -131,6 +132,7 @@ impl Job {
         opens("leaf", found.root, place, claimed(state, seal), leaf_siblings)?;
         self.draw_mut(batch, draw).interior = Some(interior);
         desk.tell(Event::Opened { job: self.id, attempt, batch, draw, who: Who::Solver, interior });
+        self.conclude_if_done(desk, (attempt, batch, draw));
         Ok(())
     }
 
@@ -141,19 +143,35 @@ impl Job {
         batch: BatchId,
         draw: DrawId,
     ) -> Result<(), Refusal> {
-        let (_, found) = self.draw(attempt, batch, draw, DrawStage::Opening)?;
+        self.draw(attempt, batch, draw, DrawStage::Opening)?;
+        match self.conclude_if_done(desk, (attempt, batch, draw)) {
+            true => Ok(()),
+            false => Err(Refusal::OpeningGoesOn),
+        }
+    }
+
+    /// Compares what was opened, if nobody is waited for: all who sealed have opened, or the time for it is over, and the solver has, unless nobody
+    /// else has. Whether it did.
+    fn conclude_if_done(&mut self, desk: &mut Desk<'_>, key: Key) -> bool {
+        let (_, batch, draw) = key;
         let now = self.clock.read(desk.now);
-        let is_waited_for = found.places.iter().any(|place| place.seal.is_some() && place.interior.is_none());
-        if is_waited_for && !now.is_over(found.since, self.terms.open_seconds) {
-            return Err(Refusal::OpeningGoesOn);
+        let open_seconds = self.terms.open_seconds;
+        let found = self.draw_mut(batch, draw);
+        let is_hidden = |place: &super::Place| place.seal.is_some() && place.interior.is_none();
+        if found.places.iter().any(is_hidden) && !now.is_over(found.since, open_seconds) {
+            return false;
         }
-        if found.opened() == 0 {
-            self.nobody_opened(desk, (attempt, batch, draw));
-            return Ok(());
+        match found.interior {
+            _ if found.opened() == 0 => self.nobody_opened(desk, key),
+            Some(solver) => self.compare(desk, key, solver),
+            None => return false,
         }
-        let solver = found.interior.ok_or(Refusal::OpeningGoesOn)?;
-        let roots = found.places.iter().filter_map(|place| place.interior);
-        let is_agreed = roots.clone().all(|root| root == solver);
+        true
+    }
+
+    fn compare(&mut self, desk: &mut Desk<'_>, (attempt, batch, draw): Key, solver: Digest) {
+        let found = self.draw_mut(batch, draw);
+        let is_agreed = found.places.iter().filter_map(|place| place.interior).all(|root| root == solver);
         self.fine_silent(desk, batch, draw);
         let (stage, conclusion) = match is_agreed {
             true => (DrawStage::Checked, Conclusion::Checked),
@@ -164,7 +182,6 @@ impl Job {
         }
         self.end_draw(desk, (attempt, batch, draw), stage);
         desk.tell(Event::Concluded { job: self.id, attempt, batch, draw, conclusion });
-        Ok(())
     }
 
     /// Who has opened the solver's root is paid.

@@ -87,7 +87,7 @@ fn sum(town: &Town, names: &[&str]) -> u64 {
 /// expected.
 fn batch(town: &Town, closing: u64, caught: u64) -> u64 {
     let all = sum(town, &["Claim", "Hold", "Draw", "Announce", "Reveal", "Settle"]) - closing;
-    let draws = town.gas["Conclude"].len() as u64;
+    let draws = town.gas["OpenSolver"].len() as u64;
     let draw = sum(town, &["Seal", "Close", "OpenVerifier", "OpenSolver", "Conclude"]) / draws;
     let (rate, forced) = (u64::from(terms(1).draw_rate.0), u64::from(params::FORCED.0));
     let undrawn = BATCH * (1_000_000 - rate) / 1_000_000;

@@ -4,8 +4,8 @@
 use super::town::{Town, sow};
 use samebit_market::testing::{Chain, Script, Toy};
 use samebit_market::{
-    Amount, BatchId, BatchStage, Conclusion, DrawId, DrawStage, Event, JobStage, MarketMessage, Owner,
-    PlaceId, Ppm, Refusal, Terms, params,
+    Amount, BatchId, BatchStage, Conclusion, DrawStage, Event, JobStage, MarketMessage, Owner, PlaceId, Ppm,
+    Refusal, Terms, params,
 };
 use samebit_referee::Snapshot;
 
@@ -204,13 +204,6 @@ fn what_is_forgotten_and_said_again_ends_alike_in_every_order() {
         openings.iter().for_each(|opening| drop(say(&mut town, opening).expect("an opening")));
         said.extend(openings);
     }
-    let conclude = MarketMessage::Conclude {
-        job: script.job,
-        attempt: samebit_market::AttemptId(0),
-        batch: BatchId(0),
-        draw: DrawId(0),
-    };
-    said.push((script.watcher, conclude));
     let orders = orders(said.len());
     println!("{} orders of {} messages", orders.len(), said.len());
     for order in orders {

@@ -10,8 +10,9 @@ use samebit_market::job::{Batch, Challenge, Draw};
 use samebit_market::names::{self, Role};
 use samebit_market::testing::Script;
 use samebit_market::{
-    Amount, Answer, AttemptId, BatchId, ChallengeStage, Claim, DrawId, Event, Job, JobId, JobStage, Leaf,
-    MarketMessage, Owner, PlaceId, Question, Seconds, SegmentId, SpecOpening, Terms, Who, params,
+    Amount, Answer, AttemptId, BatchId, ChallengeStage, Claim, DrawId, DrawStage, Event, Job, JobId,
+    JobStage, Leaf, MarketMessage, Owner, PlaceId, Question, Seconds, SegmentId, SpecOpening, Terms, Who,
+    params,
 };
 use samebit_ops::Cpu;
 use samebit_referee::market::Asked;
@@ -237,7 +238,7 @@ impl<'a> Trial<'a> {
             leaf_siblings,
         };
         self.tell(solver, open);
-        self.tell(self.watcher, MarketMessage::Conclude { job, attempt, batch, draw });
+        assert_ne!(self.draw().stage, DrawStage::Opening, "the last opening concludes");
     }
 
     /// The solver announces, which is nothing where all is drawn; reveals; and the batch is settled.

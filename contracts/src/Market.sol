@@ -16,6 +16,8 @@ import {
 } from "./interfaces/IMarket.sol";
 import {IStake} from "./interfaces/IStake.sol";
 import {AttemptId, BatchId, DrawId, JobId, PlaceId, SegmentId} from "./market/Ids.sol";
+import {Params} from "./market/Params.sol";
+import {checkRange} from "./market/Refusals.sol";
 import {State} from "./market/State.sol";
 import {Views} from "./market/Views.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
@@ -62,8 +64,9 @@ contract Market is IMarket, Views {
         }
     }
 
-    constructor(IERC20 token, address treasury, Parts memory parts) {
-        _stake = new Stake(token, treasury);
+    constructor(IERC20 token, address treasury, uint32 slowBlock_, Parts memory parts) {
+        checkRange("slowBlock", slowBlock_, 1, Params.MAX_SLOW_BLOCK);
+        (_stake, _slowBlock) = (new Stake(token, treasury, slowBlock_), slowBlock_);
         _begin = parts.begin;
         _claims = parts.claims;
         _draws = parts.draws;

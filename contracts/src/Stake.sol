@@ -45,6 +45,8 @@ contract Stake is IStake, ReentrancyGuard {
     /// @inheritdoc IStake
     IFund public immutable fund;
 
+    uint32 private immutable _slowBlock;
+
     /// @inheritdoc IStake
     uint128 public total;
     /// @dev Where in `_givenUp` the seat is that was given up first.
@@ -60,8 +62,9 @@ contract Stake is IStake, ReentrancyGuard {
     }
 
     /// @dev Made by the market for which it works.
-    constructor(IERC20 token_, address treasury) {
+    constructor(IERC20 token_, address treasury, uint32 slowBlock) {
         token = token_;
+        _slowBlock = slowBlock;
         market = msg.sender;
         fund = new Fund(treasury);
     }
@@ -120,7 +123,7 @@ contract Stake is IStake, ReentrancyGuard {
     function collect(SeatId id) external {
         SeatState storage seat = _own(id);
         if (!_isLeft(seat)) revert SeatTaken(id);
-        if (!Moments.chain().isOver(_left(seat), Params.UNBONDING)) revert TooEarly("the seat's money");
+        if (!Moments.chain().isOver(_left(seat), Params.UNBONDING, _slowBlock)) revert TooEarly("the seat's money");
         uint128 amount = seat.rest;
         (seat.owner, seat.rest) = (address(0), 0);
         _free[msg.sender] += amount;

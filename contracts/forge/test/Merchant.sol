@@ -82,7 +82,7 @@ contract Merchant {
             interior: address(new Interior()),
             settle: address(new Settle())
         });
-        market = new Market(token, treasury, parts);
+        market = new Market(token, treasury, 30, parts);
         stake = Stake(address(market.stake()));
         for (uint256 i = 0; i < PEOPLE; i++) {
             address person = _person(i);

@@ -566,6 +566,9 @@ interface IViews {
     /// @notice Where the money is.
     function stake() external view returns (IStake);
 
+    /// @notice Seconds of a slow block of this chain: of so many seconds a deadline waits for one block at least.
+    function slowBlock() external view returns (uint32);
+
     /// @notice A job; its stage is Unknown if there is none.
     function jobOf(JobId job) external view returns (JobView memory);
 

@@ -29,7 +29,6 @@ import {BatchStage, ChallengeStage, DrawStage, JobStage} from "./Stages.sol";
 import {Attempt, Batch, Challenge, Defence, Draw, Job, Place} from "./State.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title Challenges: asked of Dispute, judged by its answer, finished (docs/spec/job.md §7)
 contract Argue is IArgue, Faults, Checkers {
@@ -131,7 +130,7 @@ contract Argue is IArgue, Faults, Checkers {
         }
         if (stage != ChallengeStage.Answered) revert WrongChallengeStage(stage);
         Moment memory shown = job.clock.read();
-        if (!shown.isOver(asked.since, 2 * uint256(job.contestSeconds))) revert TooEarly("roots");
+        if (!_isOver(shown, asked.since, 2 * uint256(job.contestSeconds))) revert TooEarly("roots");
         emit Finished(id, attempt, segment, number);
         if (_stands(asked, 0)) {
             _solverStands(job, of_, asked, shown);

@@ -16,7 +16,6 @@ import {Attempt, Job} from "./State.sol";
 import {TermLimits} from "./TermLimits.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title The beginning of jobs and attempts: post, cancel, accept, appoint
 contract Begin is IBegin, Picking {
@@ -48,7 +47,7 @@ contract Begin is IBegin, Picking {
     function cancel(JobId id) external {
         Job storage job = _jobAt(id, JobStage.Open);
         _only(job.poster);
-        if (job.attempts != 0 && !Moments.chain().isOver(job.ended, Params.OPEN_LIMIT)) revert TooEarly("other solvers");
+        if (job.attempts != 0 && !_isOver(Moments.chain(), job.ended, Params.OPEN_LIMIT)) revert TooEarly("other solvers");
         uint128 escrow = job.escrow;
         (job.stage, job.escrow) = (JobStage.Cancelled, 0);
         _stake.pay(msg.sender, escrow);

@@ -22,7 +22,6 @@ import {BatchStage, CatchStage} from "./Stages.sol";
 import {Attempt, Batch, Catch, Job, Mark, State} from "./State.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title Catches of forced errors (docs/spec/job.md §4, §6)
 contract Catches is ICatches, State {
@@ -42,7 +41,7 @@ contract Catches is ICatches, State {
         if (batch.drawn >> index & 1 == 1) revert SegmentDrawn(segment);
         Catch storage made = running.catchOf[segment][msg.sender];
         if (made.stage != CatchStage.Unknown) revert CatchExists(msg.sender);
-        if (job.clock.read().isOver(_since(batch), job.challengeSeconds)) revert TooLate("the catch");
+        if (_isOver(job.clock.read(), _since(batch), job.challengeSeconds)) revert TooLate("the catch");
         Openings.check("announced root", batch.interiors, batch.count, index, announced, siblings);
         if (commitment == 0) revert Mismatch("commitment");
         _stake.lock(msg.sender, Params.CATCH_BOND);
@@ -67,7 +66,7 @@ contract Catches is ICatches, State {
         Catch storage made = running.catchOf[segment][owner];
         if (made.stage == CatchStage.Unknown) revert UnknownCatch(owner);
         if (made.stage != CatchStage.Committed) revert WrongCatchStage(made.stage);
-        if (job.clock.read().isOver(_since(batch), job.contestSeconds)) revert TooLate("the catch");
+        if (_isOver(job.clock.read(), _since(batch), job.contestSeconds)) revert TooLate("the catch");
         bytes32 commitment = Names.caught(id, attempt, segment, owner, salt, interior);
         if (commitment != made.commitment) revert Mismatch("commitment");
         if (batch.forced >> index & 1 == 0) revert NotForced(segment);

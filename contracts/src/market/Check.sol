@@ -27,7 +27,6 @@ import {DrawStage} from "./Stages.sol";
 import {Attempt, Batch, Draw, Job, Place} from "./State.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title A drawn segment is checked: seals, openings, comparison
 contract Check is ICheck, Placing, Checkers {
@@ -50,7 +49,7 @@ contract Check is ICheck, Placing, Checkers {
         if (msg.sender != owner) revert NotYours(msg.sender);
         if (draw.sealed_ & bit != 0) revert SealedBefore(placeId);
         Moment memory shown = job.clock.read();
-        if (shown.isOver(_since(draw), job.sealSeconds)) revert TooLate("the time of sealing");
+        if (_isOver(shown, _since(draw), job.sealSeconds)) revert TooLate("the time of sealing");
         if (root != batch.root) revert Mismatch("batch root");
         if (sealed_ == 0) revert Mismatch("seal");
         place.held = sealed_;
@@ -66,7 +65,7 @@ contract Check is ICheck, Placing, Checkers {
         (Job storage job, Attempt storage running) = _attempt(id, attempt);
         (Batch storage batch, Draw storage draw) = _draw(running, batchId, drawId, DrawStage.Sealing);
         Moment memory shown = job.clock.read();
-        if (!shown.isOver(_since(draw), job.sealSeconds)) revert TooEarly("seals are waited for");
+        if (!_isOver(shown, _since(draw), job.sealSeconds)) revert TooEarly("seals are waited for");
         if (draw.sealed_ == 0) {
             emit Concluded(id, attempt, batchId, drawId, _nobodyOpened(batch, draw, shown));
             return;
@@ -176,12 +175,12 @@ contract Check is ICheck, Placing, Checkers {
         if (Height.unwrap(shown.height) < Height.unwrap(since.height) + Params.OPEN_DELAY) {
             revert TooEarly("the last seal");
         }
-        if (shown.isOver(since, job.openSeconds)) revert TooLate("the time of opening");
+        if (_isOver(shown, since, job.openSeconds)) revert TooLate("the time of opening");
     }
 
     /// @dev Whether nobody is waited for: all who sealed have opened, or the time for it is over, and the solver has, unless nobody else has.
     function _isDone(Job storage job, Draw storage draw, Moment memory shown) private view returns (bool) {
-        if (draw.sealed_ != draw.opened && !shown.isOver(_since(draw), job.openSeconds)) return false;
+        if (draw.sealed_ != draw.opened && !_isOver(shown, _since(draw), job.openSeconds)) return false;
         return draw.isSolverOpen || draw.opened == 0;
     }
 

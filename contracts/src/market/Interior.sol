@@ -22,7 +22,6 @@ import {ChallengeStage} from "./Stages.sol";
 import {Attempt, Batch, Challenge, Defence, Draw, Job, State} from "./State.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title Interior roots are shown and refuted (docs/spec/job.md §7)
 contract Interior is IInterior, State {
@@ -40,7 +39,7 @@ contract Interior is IInterior, State {
         Challenge storage asked = _answered(running, segment, number);
         Defence storage defence = _defence(asked, who);
         if (defence.isShown) revert ShownBefore();
-        if (job.clock.read().isOver(asked.since, job.contestSeconds)) revert TooLate("the time of showing");
+        if (_isOver(job.clock.read(), asked.since, job.contestSeconds)) revert TooLate("the time of showing");
         if (leaves.length != asked.count) revert WrongCount("leaves", leaves.length, asked.count);
         bytes32 root = Openings.listOf(leaves);
         Batch storage batch = running.batchOf[BatchId.unwrap(asked.batch)];
@@ -71,7 +70,7 @@ contract Interior is IInterior, State {
         Defence storage defence = _defence(asked, who);
         if (!defence.isShown) revert NotShown();
         if (defence.isRefuted) revert RefutedBefore();
-        if (job.clock.read().isOver(asked.since, 2 * uint256(job.contestSeconds))) {
+        if (_isOver(job.clock.read(), asked.since, 2 * uint256(job.contestSeconds))) {
             revert TooLate("the time of refuting");
         }
         Openings.check("interior leaf", defence.shown, asked.count, step, leaf, siblings);

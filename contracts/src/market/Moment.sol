@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Seconds} from "../Clock.sol";
-import {Params} from "./Params.sol";
 
 /// @dev Number of a block, or a number of blocks.
 type Height is uint64;
@@ -35,10 +34,15 @@ library Moments {
         return Height.wrap(uint64(block.number));
     }
 
-    /// @dev Whether `length` since `start` is over: in time and in blocks, so that a chain that stands still stops every clock.
-    function isOver(Moment memory moment, Moment memory start, uint256 length) internal pure returns (bool) {
+    /// @dev Whether `length` since `start` is over: in time and in blocks, of which the slow ones take `slowBlock`, so that a chain that stands
+    /// still stops every clock.
+    function isOver(Moment memory moment, Moment memory start, uint256 length, uint256 slowBlock)
+        internal
+        pure
+        returns (bool)
+    {
         unchecked {
-            uint256 blocks = (length + Params.SLOW_BLOCK - 1) / Params.SLOW_BLOCK;
+            uint256 blocks = (length + slowBlock - 1) / slowBlock;
             return Seconds.unwrap(moment.time) >= Seconds.unwrap(start.time) + length
                 && Height.unwrap(moment.height) >= Height.unwrap(start.height) + blocks;
         }

@@ -15,8 +15,6 @@ library Params {
     uint256 internal constant DRAW_LIFE = 200;
     /// @dev Blocks from the last seal to the first opening.
     uint256 internal constant OPEN_DELAY = 4;
-    /// @dev Time of a slow chain's block: fewer blocks than this are no time.
-    uint256 internal constant SLOW_BLOCK = 30;
     /// @dev Draws of verifiers after the first, and lapses of custody, that are borne.
     uint256 internal constant REDRAWS = 3;
     /// @dev How long an attempt's end keeps a poster from cancelling.
@@ -53,6 +51,8 @@ library Params {
     /// @dev Segments of a batch.
     uint256 internal constant MAX_CREDIT = 64;
     uint256 internal constant MAX_SECONDS = 30 days;
+    /// @dev The longest time of a slow block.
+    uint256 internal constant MAX_SLOW_BLOCK = 1 hours;
     /// @dev Bytes of a peer's network address.
     uint256 internal constant MAX_ADDRESS_BYTES = 256;
     /// @dev Moves of a game, each of which may extend its clock (docs/spec/dispute.md §9).

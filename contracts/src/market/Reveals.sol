@@ -13,7 +13,6 @@ import {Attempt, Batch, Job, State} from "./State.sol";
 
 using Lucks for Luck;
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title All seals of a batch are opened (docs/spec/job.md §4, §5)
 contract Reveals is IReveals, State {
@@ -32,7 +31,7 @@ contract Reveals is IReveals, State {
         Batch storage batch = _batch(running, number, BatchStage.Announced, BatchStage.Announced);
         if (batch.undecided != 0) revert DrawsUnfinished();
         Moment memory shown = job.clock.read();
-        if (!shown.isOver(_since(batch), job.challengeSeconds)) revert TooEarly("whistleblowers");
+        if (!_isOver(shown, _since(batch), job.challengeSeconds)) revert TooEarly("whistleblowers");
         _checkCount("secrets", secrets.length, batch.count);
         _checkCount("interiors", interiors.length, batch.count);
         _checkCount("states", states.length, batch.count);

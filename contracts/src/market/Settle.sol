@@ -22,7 +22,6 @@ import {Attempt, Batch, Draw, Job} from "./State.sol";
 import {Undrawn} from "./Undrawn.sol";
 
 using Moments for JobClock;
-using Moments for Moment;
 
 /// @title Pay, and deadlines of the solver (docs/spec/job.md §8)
 contract Settle is ISettle, Faults, Undrawn {
@@ -32,7 +31,7 @@ contract Settle is ISettle, Faults, Undrawn {
         Batch storage batch = _batch(running, number, BatchStage.Revealed, BatchStage.Revealed);
         if (BatchId.unwrap(number) != running.settled) revert NotTheFirst(BatchId.wrap(running.settled));
         if (batch.unfinished != 0) revert ChallengesUnfinished(batch.unfinished);
-        if (!job.clock.read().isOver(_since(batch), job.contestSeconds)) revert TooEarly("what was revealed");
+        if (!_isOver(job.clock.read(), _since(batch), job.contestSeconds)) revert TooEarly("what was revealed");
         uint256 count = batch.count;
         _paySegments(job, running, count);
         _payCustodians(job, running.committeeOf[batch.committee], batch.signed, count);
@@ -51,7 +50,7 @@ contract Settle is ISettle, Faults, Undrawn {
         } else if (cause == Cause.Hold) {
             _expireHold(id, attempt, job, running, shown);
         } else {
-            if (!_isOver(job, running, cause, number, draw, shown)) revert TooEarly("the solver");
+            if (!_isLate(job, running, cause, number, draw, shown)) revert TooEarly("the solver");
             bool isOfDraw = cause == Cause.Open || cause == Cause.Contest;
             Reason memory reason =
                 Reason(Fault(uint8(cause)), BatchId.unwrap(number), isOfDraw ? DrawId.unwrap(draw) : 0);
@@ -83,7 +82,7 @@ contract Settle is ISettle, Faults, Undrawn {
             revert WrongBatchStage(BatchId.wrap(batches - 1), BatchStage.Claimed);
         }
         if (running.isFinal) revert NothingToClaim();
-        if (!shown.isOver(Moment(running.sinceTime, running.sinceHeight), job.claimSeconds)) revert TooEarly("the solver");
+        if (!_isOver(shown, Moment(running.sinceTime, running.sinceHeight), job.claimSeconds)) revert TooEarly("the solver");
         _vanish(id, job, running, Fault.Claim);
     }
 
@@ -99,7 +98,7 @@ contract Settle is ISettle, Faults, Undrawn {
             number = BatchId.wrap(uint64(running.batches) - 1);
         }
         Batch storage batch = _batch(running, number, BatchStage.Claimed, BatchStage.Claimed);
-        if (!shown.isOver(_since(batch), job.holdSeconds)) revert TooEarly("the solver");
+        if (!_isOver(shown, _since(batch), job.holdSeconds)) revert TooEarly("the solver");
         if (running.lapses >= Params.REDRAWS) {
             _vanish(id, job, running, Fault.Hold);
             return;
@@ -111,7 +110,7 @@ contract Settle is ISettle, Faults, Undrawn {
     }
 
     /// @dev Whether the solver need not be waited for any more.
-    function _isOver(
+    function _isLate(
         Job storage job,
         Attempt storage running,
         Cause cause,
@@ -121,23 +120,23 @@ contract Settle is ISettle, Faults, Undrawn {
     ) private view returns (bool) {
         if (cause == Cause.Announce) {
             Batch storage batch = _batch(running, number, BatchStage.Drawn, BatchStage.Drawn);
-            return shown.isOver(_since(batch), job.announceSeconds);
+            return _isOver(shown, _since(batch), job.announceSeconds);
         }
         if (cause == Cause.Reveal) {
             Batch storage batch = _batch(running, number, BatchStage.Announced, BatchStage.Announced);
             if (batch.undecided != 0) revert DrawsUnfinished();
-            return shown.isOver(_since(batch), uint256(job.challengeSeconds) + job.revealSeconds)
-                && shown.isOver(Moment(batch.checkedTime, batch.checkedHeight), job.revealSeconds);
+            return _isOver(shown, _since(batch), uint256(job.challengeSeconds) + job.revealSeconds)
+                && _isOver(shown, Moment(batch.checkedTime, batch.checkedHeight), job.revealSeconds);
         }
         if (cause == Cause.Open) {
             (, Draw storage opening) = _draw(running, number, drawId, DrawStage.Opening);
             if (opening.isSolverOpen) revert OpenedBefore();
             if (opening.opened == 0) revert NobodyOpened();
-            return shown.isOver(_since(opening), 2 * uint256(job.openSeconds));
+            return _isOver(shown, _since(opening), 2 * uint256(job.openSeconds));
         }
         (Batch storage of_, Draw storage draw) = _draw(running, number, drawId, DrawStage.Contested);
         if (draw.about != 0) revert ChallengeUnfinished(_segmentOf(of_, draw));
-        return shown.isOver(_since(draw), job.contestSeconds);
+        return _isOver(shown, _since(draw), job.contestSeconds);
     }
 
     /// @dev The solver is gone: cheaper where nothing was decided yet.

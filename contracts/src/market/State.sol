@@ -20,6 +20,7 @@ import {
 import {BatchStage, CatchStage, ChallengeStage, DrawStage, JobStage} from "./Stages.sol";
 
 using Moments for JobClock;
+using Moments for Moment;
 
 /// @dev A draw that was set: its beacon is of a later height, its seats are those of this one.
 struct Setting {
@@ -250,6 +251,8 @@ struct Job {
 abstract contract State {
     /// @dev Set once, when Market makes it.
     IStake internal _stake;
+    /// @dev Time of a slow block of this chain, set with it.
+    uint32 internal _slowBlock;
     mapping(JobId job => Job) internal _jobs;
 
     function _job(JobId id) internal view returns (Job storage job) {
@@ -363,6 +366,11 @@ abstract contract State {
     /// @dev A draw that is set now.
     function _setting() internal view returns (Setting memory) {
         return Setting(uint64(block.number), _stake.seatCount());
+    }
+
+    /// @dev Whether so much time is over on this chain.
+    function _isOver(Moment memory shown, Moment memory start, uint256 length) internal view returns (bool) {
+        return shown.isOver(start, length, _slowBlock);
     }
 
     function _only(address owner) internal view {

@@ -16,6 +16,11 @@ abstract contract Views is IViews, State {
     }
 
     /// @inheritdoc IViews
+    function slowBlock() external view returns (uint32) {
+        return _slowBlock;
+    }
+
+    /// @inheritdoc IViews
     function jobOf(JobId id) external view returns (JobView memory) {
         Job storage job = _jobs[id];
         return JobView({

@@ -18,6 +18,9 @@ pub const BEACON: &str = "beacon";
 /// What the token of a development chain is called in a configuration.
 pub const TOKEN: &str = "token";
 
+/// Seconds of a slow block of a development chain.
+pub const SLOW_BLOCK: u32 = 30;
+
 /// The parts of Market in the order of its constructor, with whether they ask the beacon.
 const PARTS: [(&str, &str, bool); 9] = [
     ("begin", include_str!("../../../contracts/artifacts/Begin.json"), true),
@@ -36,8 +39,8 @@ pub fn test_token() -> Artifact {
     Artifact::new(TOKEN, code(include_str!("../../../contracts/artifacts/TestToken.json")))
 }
 
-/// The contracts in the order in which they are deployed: the beacon, the parts, Market.
-pub fn artifacts(dispute: Address, token: Address, treasury: Address) -> Vec<Artifact> {
+/// The contracts in the order in which they are deployed: the beacon, the parts, Market. Slow blocks of the chain take `slow_block` seconds.
+pub fn artifacts(dispute: Address, token: Address, treasury: Address, slow_block: u32) -> Vec<Artifact> {
     let beacon = Artifact::new(BEACON, code(include_str!("../../../contracts/artifacts/BlockBeacon.json")));
     let part = |(name, artifact, asks): &(&str, &str, bool)| {
         let argument = match *name {
@@ -49,8 +52,8 @@ pub fn artifacts(dispute: Address, token: Address, treasury: Address) -> Vec<Art
     };
     let parts: Vec<Artifact> = PARTS.iter().map(part).collect();
     // A struct of addresses is encoded as they are one after the other.
-    let addresses = [token, treasury].into_iter().chain(parts.iter().map(Artifact::address));
-    let arguments: Vec<u8> = addresses.flat_map(|address| address.abi_encode()).collect();
+    let parts_at = parts.iter().flat_map(|part| part.address().abi_encode());
+    let arguments: Vec<u8> = (token, treasury, slow_block).abi_encode().into_iter().chain(parts_at).collect();
     let market = code(include_str!("../../../contracts/artifacts/Market.json"));
     let market = Artifact::new(MARKET, with(&market, &arguments));
     [beacon].into_iter().chain(parts).chain([market]).collect()
@@ -78,15 +81,16 @@ mod tests {
     #[test]
     fn market_knows_what_it_stands_on() {
         let [dispute, token, treasury] = [1, 2, 3].map(|byte| Address::from([byte; 20]));
-        let all = artifacts(dispute, token, treasury);
+        let all = artifacts(dispute, token, treasury, 30);
         let addresses: BTreeSet<Address> = all.iter().map(Artifact::address).collect();
         assert_eq!(addresses.len(), 11, "the beacon, nine parts and Market, each at its own address");
         let market = all.last().expect("it is the last");
-        let tail = &market.creation_code[market.creation_code.len() - 11 * 32..];
+        let tail = &market.creation_code[market.creation_code.len() - 12 * 32..];
         let words: Vec<Address> = tail.chunks(32).map(|word| Address::from_slice(&word[12..])).collect();
         assert_eq!(words[..2], [token, treasury]);
-        assert_eq!(words[2..], all[1..10].iter().map(Artifact::address).collect::<Vec<_>>());
-        let other = artifacts(Address::from([9; 20]), token, treasury);
+        assert_eq!(words[2], Address::with_last_byte(30), "the time of a slow block");
+        assert_eq!(words[3..], all[1..10].iter().map(Artifact::address).collect::<Vec<_>>());
+        let other = artifacts(Address::from([9; 20]), token, treasury, 30);
         assert_ne!(other[7].address(), all[7].address(), "another court is another part");
         assert_ne!(other[10].address(), market.address(), "and another market");
         let [(_, stake), (_, fund)] = made_by(market.address());

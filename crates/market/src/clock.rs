@@ -1,7 +1,6 @@
 //! Deadlines: seconds and blocks, on the chain's clock and on a job's own (job.md §3).
 
 use crate::ids::{Height, Seconds};
-use crate::params::SLOW_BLOCK;
 use crate::planted::{Bug, planted};
 
 /// A time and a block, of the chain or of a job's own clock.
@@ -14,9 +13,10 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Whether `seconds` from `since` are over by now: in time and in blocks, so that a chain that stands still stops every clock.
-    pub fn is_over(self, since: Moment, seconds: Seconds) -> bool {
-        let blocks = if planted(Bug::TimeAlone) { 0 } else { seconds.0.div_ceil(SLOW_BLOCK.0) };
+    /// Whether `seconds` from `since` are over by now: in time and in blocks, of which the slow ones take `slow_block`, so that a chain that stands
+    /// still stops every clock.
+    pub fn is_over(self, since: Moment, seconds: Seconds, slow_block: Seconds) -> bool {
+        let blocks = if planted(Bug::TimeAlone) { 0 } else { seconds.0.div_ceil(slow_block.0) };
         self.time.0 >= since.time.0 + seconds.0 && self.height.0 >= since.height.0 + blocks
     }
 }
@@ -79,9 +79,11 @@ mod tests {
     #[test]
     fn a_deadline_needs_time_and_blocks() {
         let start = at(100, 10);
-        assert!(at(160, 12).is_over(start, Seconds(60)));
-        assert!(!at(159, 99).is_over(start, Seconds(60)));
-        assert!(!at(999, 11).is_over(start, Seconds(60)), "the chain stood still");
+        assert!(at(160, 12).is_over(start, Seconds(60), Seconds(30)));
+        assert!(!at(159, 99).is_over(start, Seconds(60), Seconds(30)));
+        assert!(!at(999, 11).is_over(start, Seconds(60), Seconds(30)), "the chain stood still");
+        assert!(at(999, 11).is_over(start, Seconds(60), Seconds(60)), "one slow block");
+        assert!(!at(999, 11).is_over(start, Seconds(61), Seconds(60)), "two, of which the second has begun");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::clock::Moment;
 use crate::event::Event;
-use crate::ids::{Amount, JobId, Owner};
+use crate::ids::{Amount, JobId, Owner, Seconds};
 use crate::job::{Desk, Job, JobStage};
 use crate::message::{MarketMessage, Message, Pot};
 use crate::names::Site;
+use crate::params::SLOW_BLOCK_LIMIT;
 use crate::refusal::Refusal;
 use crate::terms::{SpecOpening, Terms};
 use crate::vault::Vault;
@@ -22,7 +23,12 @@ pub struct Market {
 
 impl Market {
     /// Contracts that were just deployed.
+    ///
+    /// # Panics
+    /// If no contracts can be deployed so: the time of a slow block is from 1 second to [`SLOW_BLOCK_LIMIT`].
     pub fn new(site: Site) -> Market {
+        let slow_block = site.slow_block;
+        assert!((Seconds(1)..=SLOW_BLOCK_LIMIT).contains(&slow_block), "a slow block takes {slow_block}");
         Market { site, vault: Vault::new(site), jobs: BTreeMap::new() }
     }
 

@@ -1,9 +1,9 @@
 //! The digests of a job's life (job.md §2 … §7).
 
-use crate::ids::{AttemptId, BatchId, DrawId, JobId, Owner, SegmentId};
+use crate::ids::{AttemptId, BatchId, DrawId, JobId, Owner, Seconds, SegmentId};
 use samebit_commit::{Digest, Tag, Words};
 
-/// Where the contracts are.
+/// Where the contracts are, and what they were deployed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site {
     /// The chain.
@@ -14,6 +14,8 @@ pub struct Site {
     pub fund: Owner,
     /// Who governs fees and insurance.
     pub treasury: Owner,
+    /// Time of a slow block there.
+    pub slow_block: Seconds,
 }
 
 /// Whose a seal is.

@@ -16,7 +16,7 @@ pub const DRAW_DELAY: u64 = 4;
 pub const DRAW_LIFE: u64 = 200;
 /// Blocks from the last seal to the first opening.
 pub const OPEN_DELAY: u64 = 4;
-/// Time of a slow chain's block: fewer blocks than this are no time.
+/// Time of a slow block where contracts are deployed without another one: those of development chains and of most tests.
 pub const SLOW_BLOCK: Seconds = Seconds(30);
 /// Times that silent verifiers, or custodians, are drawn again.
 pub const REDRAWS: u8 = 3;
@@ -60,6 +60,8 @@ pub const CUSTODIANS_LIMIT: u8 = 16;
 pub const CREDIT_LIMIT: u8 = 64;
 /// The longest time of the terms.
 pub const SECONDS_LIMIT: Seconds = Seconds(30 * DAY);
+/// The longest time of a slow block.
+pub const SLOW_BLOCK_LIMIT: Seconds = Seconds(3_600);
 /// Bytes of a peer's network address.
 pub const ADDRESS_BYTES_LIMIT: usize = 256;
 /// Moves of a game, each of which may extend its clock (dispute.md §9).

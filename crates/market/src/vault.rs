@@ -252,9 +252,10 @@ impl Vault {
         seat: SeatId,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
+        let slow_block = self.site.slow_block;
         let own = self.own_seat(sender, seat)?;
         let left = own.left.ok_or(Refusal::SeatTaken(seat))?;
-        if !now.is_over(left, UNBONDING) {
+        if !now.is_over(left, UNBONDING, slow_block) {
             return Err(Refusal::TooEarly("a seat's money can still be fined"));
         }
         let amount = std::mem::take(&mut own.rest);

@@ -2,7 +2,7 @@
 
 use samebit_commit::Digest;
 use samebit_market::testing::{Script, owner};
-use samebit_market::{AttemptId, BatchId, DrawId, JobId, SegmentId, Site, names};
+use samebit_market::{AttemptId, BatchId, DrawId, JobId, SegmentId, Site, names, params};
 
 fn digest(byte: u8) -> Digest {
     Digest([byte; 32])
@@ -14,7 +14,9 @@ fn golden(text: &str) -> Digest {
 
 #[test]
 fn digests_are_those_of_the_page() {
-    let site = Site { chain_id: 31_337, market: owner(0xaa), fund: owner(0xbb), treasury: owner(0xcc) };
+    let slow_block = params::SLOW_BLOCK;
+    let site =
+        Site { chain_id: 31_337, market: owner(0xaa), fund: owner(0xbb), treasury: owner(0xcc), slow_block };
     let (job, attempt, segment) = (JobId(digest(1)), AttemptId(2), SegmentId(3));
     let seal = site.seal((job, attempt, segment), (names::Role::Verifier, owner(4)), digest(5), digest(6));
     let luck = names::Luck::of(

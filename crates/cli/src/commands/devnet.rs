@@ -70,7 +70,7 @@ async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
     let court = dispute::artifacts(fund());
     let token = market::test_token();
     let treasury = accounts::key(0).address();
-    let trade = market::artifacts(court[2].address(), token.address(), treasury);
+    let trade = market::artifacts(court[2].address(), token.address(), treasury, market::SLOW_BLOCK);
     for (name, address) in market::made_by(trade[trade.len() - 1].address()) {
         devnet = devnet.made(name, address);
     }

@@ -182,7 +182,7 @@ impl Job {
         }
         let challenge = self.challenge_at(key, ChallengeStage::Answered)?;
         let twice = Seconds(2 * self.terms.contest_seconds.0);
-        if !self.clock.read(desk.now).is_over(challenge.since, twice) {
+        if !desk.is_over(self.clock.read(desk.now), challenge.since, twice) {
             return Err(Refusal::TooEarly("roots can still be shown and refuted"));
         }
         desk.tell(finished);

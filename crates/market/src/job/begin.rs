@@ -16,7 +16,10 @@ impl Job {
             self.at_stage(JobStage::Open)?;
         }
         desk.only(self.poster)?;
-        if self.stage == JobStage::Open && self.attempts > 0 && !desk.now.is_over(self.ended, OPEN_LIMIT) {
+        if self.stage == JobStage::Open
+            && self.attempts > 0
+            && !desk.is_over(desk.now, self.ended, OPEN_LIMIT)
+        {
             return Err(Refusal::TooEarly("other solvers may want to go on"));
         }
         self.stage = JobStage::Cancelled;

@@ -35,7 +35,7 @@ impl Job {
             return Err(Refusal::SealedBefore(place));
         }
         let now = self.clock.read(desk.now);
-        if now.is_over(checked.since, self.terms.seal_seconds) && !is_late_allowed {
+        if desk.is_over(now, checked.since, self.terms.seal_seconds) && !is_late_allowed {
             return Err(Refusal::TooLate("the time of sealing is over"));
         }
         same("batch root", root, found.root)?;
@@ -63,7 +63,7 @@ impl Job {
     ) -> Result<(), Refusal> {
         let (_, found) = self.draw(attempt, batch, draw, DrawStage::Sealing)?;
         let now = self.clock.read(desk.now);
-        if !now.is_over(found.since, self.terms.seal_seconds) {
+        if !desk.is_over(now, found.since, self.terms.seal_seconds) {
             return Err(Refusal::TooEarly("seals are waited for"));
         }
         if found.places.iter().all(|place| place.seal.is_none()) {
@@ -96,7 +96,7 @@ impl Job {
         if now.height.0 < found.since.height.0 + OPEN_DELAY {
             return Err(Refusal::TooEarly("the last seal may still be forgotten"));
         }
-        if now.is_over(found.since, self.terms.open_seconds) {
+        if desk.is_over(now, found.since, self.terms.open_seconds) {
             return Err(Refusal::TooLate("the time of opening is over"));
         }
         let of = (self.id, attempt, found.segment);
@@ -158,7 +158,7 @@ impl Job {
         let open_seconds = self.terms.open_seconds;
         let found = self.draw_mut(batch, draw);
         let is_hidden = |place: &super::Place| place.seal.is_some() && place.interior.is_none();
-        if found.places.iter().any(is_hidden) && !now.is_over(found.since, open_seconds) {
+        if found.places.iter().any(is_hidden) && !desk.is_over(now, found.since, open_seconds) {
             return false;
         }
         match found.interior {

@@ -22,7 +22,7 @@ impl Job {
         if defence(challenge, who)?.shown.is_some() {
             return Err(Refusal::ShownBefore);
         }
-        if self.clock.read(desk.now).is_over(challenge.since, self.terms.contest_seconds) {
+        if desk.is_over(self.clock.read(desk.now), challenge.since, self.terms.contest_seconds) {
             return Err(Refusal::TooLate("the time of showing is over"));
         }
         counted("leaves", leaves.len(), challenge.count)?;
@@ -64,7 +64,7 @@ impl Job {
             return Err(Refusal::RefutedBefore);
         }
         let twice = Seconds(2 * self.terms.contest_seconds.0);
-        if self.clock.read(desk.now).is_over(challenge.since, twice) {
+        if desk.is_over(self.clock.read(desk.now), challenge.since, twice) {
             return Err(Refusal::TooLate("the time of refuting is over"));
         }
         opens("interior leaf", root, (challenge.count, step), leaf, siblings)?;

@@ -26,7 +26,7 @@ pub use kept::{
 
 use crate::clock::{JobClock, Moment};
 use crate::event::Event;
-use crate::ids::{Amount, AttemptId, BatchId, DrawId, JobId, Owner, PlaceId, SegmentId};
+use crate::ids::{Amount, AttemptId, BatchId, DrawId, JobId, Owner, PlaceId, Seconds, SegmentId};
 use crate::message::MarketMessage;
 use crate::names::Site;
 use crate::refusal::Refusal;
@@ -109,6 +109,11 @@ impl Desk<'_> {
     /// Refuses anybody else.
     pub fn only(&self, owner: Owner) -> Result<(), Refusal> {
         if self.sender == owner { Ok(()) } else { Err(Refusal::NotYours(self.sender)) }
+    }
+
+    /// Whether so much time is over on this chain.
+    pub fn is_over(&self, shown: Moment, since: Moment, seconds: Seconds) -> bool {
+        shown.is_over(since, seconds, self.site.slow_block)
     }
 
     /// A draw that is set now.

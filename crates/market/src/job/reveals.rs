@@ -28,7 +28,7 @@ impl Job {
             return Err(Refusal::DrawsUnfinished);
         }
         let now = self.clock.read(desk.now);
-        if !now.is_over(found.since, self.terms.challenge_seconds) {
+        if !desk.is_over(now, found.since, self.terms.challenge_seconds) {
             return Err(Refusal::TooEarly("whistleblowers are at work"));
         }
         counted("secrets", secrets.len(), found.count)?;
@@ -96,7 +96,7 @@ impl Job {
         if self.catches.contains_key(&key) {
             return Err(Refusal::CatchExists(desk.sender));
         }
-        if self.clock.read(desk.now).is_over(found.since, self.terms.challenge_seconds) {
+        if desk.is_over(self.clock.read(desk.now), found.since, self.terms.challenge_seconds) {
             return Err(Refusal::TooLate("the solver may have revealed"));
         }
         opens("announced root", found.announced, (found.count, index), announced, siblings)?;
@@ -125,7 +125,7 @@ impl Job {
         if held.stage != CatchStage::Committed {
             return Err(Refusal::WrongCatchStage { stage: held.stage });
         }
-        if self.clock.read(desk.now).is_over(found.since, self.terms.contest_seconds) {
+        if desk.is_over(self.clock.read(desk.now), found.since, self.terms.contest_seconds) {
             return Err(Refusal::TooLate("the time of catches is over"));
         }
         let commitment = catch(self.id, attempt, segment, owner, salt, interior);

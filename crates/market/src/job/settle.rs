@@ -25,7 +25,7 @@ impl Job {
         if found.unfinished > 0 && !planted(Bug::SettleInDispute) {
             return Err(Refusal::ChallengesUnfinished(found.unfinished));
         }
-        let is_over = self.clock.read(desk.now).is_over(found.since, self.terms.contest_seconds);
+        let is_over = desk.is_over(self.clock.read(desk.now), found.since, self.terms.contest_seconds);
         if !is_over && !planted(Bug::SettleEarly) {
             return Err(Refusal::TooEarly("what was revealed can still be challenged"));
         }
@@ -90,7 +90,8 @@ impl Job {
             _ => {
                 let (since, seconds) = self.deadline(attempt, cause)?;
                 let now = self.clock.read(desk.now);
-                let is_over = since.iter().zip(seconds).all(|(since, seconds)| now.is_over(*since, seconds));
+                let is_over =
+                    since.iter().zip(seconds).all(|(since, seconds)| desk.is_over(now, *since, seconds));
                 if !is_over {
                     return Err(EARLY);
                 }
@@ -110,7 +111,7 @@ impl Job {
         if running.is_final {
             return Err(Refusal::NothingToClaim);
         }
-        if !self.clock.read(desk.now).is_over(running.since, self.terms.claim_seconds) {
+        if !desk.is_over(self.clock.read(desk.now), running.since, self.terms.claim_seconds) {
             return Err(EARLY);
         }
         self.vanish(desk, Cause::Claim);
@@ -122,7 +123,7 @@ impl Job {
         let batch = BatchId((running.batches.len() as u64).wrapping_sub(1));
         let found = self.batch(attempt, batch, BatchStage::Claimed..=BatchStage::Claimed)?;
         let now = self.clock.read(desk.now);
-        if !now.is_over(found.since, self.terms.hold_seconds) {
+        if !desk.is_over(now, found.since, self.terms.hold_seconds) {
             return Err(EARLY);
         }
         if running.lapses >= REDRAWS {

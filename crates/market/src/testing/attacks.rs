@@ -418,7 +418,8 @@ fn spam_of_challenges_costs_the_spammer_and_pays_the_solver() {
 }
 
 fn seals_bind_chain_contract_job_attempt_segment_role_and_owner() {
-    let site = Site { chain_id: 1, market: owner(1), fund: owner(2), treasury: owner(3) };
+    let slow_block = params::SLOW_BLOCK;
+    let site = Site { chain_id: 1, market: owner(1), fund: owner(2), treasury: owner(3), slow_block };
     let of = (crate::JobId(Digest([1; 32])), FIRST, SegmentId(0));
     let (salt, root) = (Digest([2; 32]), Digest([3; 32]));
     let (solver, verifier) = (names::Role::Solver, names::Role::Verifier);

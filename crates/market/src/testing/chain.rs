@@ -7,6 +7,7 @@ use crate::ids::{Amount, Height, Owner, Seconds};
 use crate::market::Market;
 use crate::message::{Answer, MarketMessage, Message, StakeMessage};
 use crate::names::Site;
+use crate::params::SLOW_BLOCK;
 use crate::refusal::Refusal;
 use crate::world::{Beacon, Claim, Question, World};
 use samebit_commit::{Digest, Tag, Words};
@@ -107,7 +108,8 @@ pub struct Chain {
 impl Chain {
     /// A chain on which the contracts were just deployed.
     pub fn new(seed: u64) -> Chain {
-        let site = Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY };
+        let site =
+            Site { chain_id: 31_337, market: MARKET, fund: FUND, treasury: TREASURY, slow_block: SLOW_BLOCK };
         Chain::at(log::watched().unwrap_or(site), seed)
     }
 

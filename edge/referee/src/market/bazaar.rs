@@ -57,18 +57,20 @@ pub struct Bazaar {
     /// The keys of those who sign.
     pub keys: Keys,
     treasury: Owner,
+    slow_block: Seconds,
     solvers: BTreeMap<JobId, Owner>,
     asked: BTreeMap<JobId, Asked>,
 }
 
 impl Bazaar {
-    /// Deploys everything over what `deploy` puts on an empty chain.
+    /// Deploys everything over what `deploy` puts on an empty chain, whose slow blocks take so long.
     ///
     /// # Errors
     /// Why the contracts do not deploy.
     pub fn over(
         deploy: impl FnOnce(&mut Evm) -> Result<Side, EvmError>,
         treasury: Owner,
+        slow_block: Seconds,
         keys: Keys,
     ) -> Result<Bazaar, EvmError> {
         let mut evm = Evm::new();
@@ -86,12 +88,14 @@ impl Bazaar {
             interior: evm.deploy(&part("Interior"))?,
             settle: evm.deploy(&part("Settle"))?,
         };
-        let arguments = (side.token, calls::address(treasury), parts).abi_encode();
+        let seconds = u32::try_from(slow_block.0).expect("the contracts have 32 bits for it");
+        let arguments = (side.token, calls::address(treasury), seconds, parts).abi_encode();
         let market = evm.deploy_with(&Market::BYTECODE, &arguments)?;
         let stake = evm.call(market, &Market::stakeCall {})?.value;
         let fund = evm.call(stake, &Stake::fundCall {})?.value;
         let at = Deployed { side, market, stake, fund };
-        Ok(Bazaar { evm, at, keys, treasury, solvers: BTreeMap::new(), asked: BTreeMap::new() })
+        let (solvers, asked) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Bazaar { evm, at, keys, treasury, slow_block, solvers, asked })
     }
 
     /// Where the contracts are, for the twin.
@@ -102,6 +106,7 @@ impl Bazaar {
             market: owner(self.at.market),
             fund: owner(self.at.fund),
             treasury: self.treasury,
+            slow_block: self.slow_block,
         }
     }
 
@@ -179,6 +184,15 @@ impl Bazaar {
             }
         }
         Ok(Outcome { events, gas: answer.gas })
+    }
+
+    /// The time of a slow block, as Market tells of it.
+    ///
+    /// # Panics
+    /// If Market does not answer.
+    pub fn slow_block(&mut self) -> Seconds {
+        let seconds = self.evm.call(self.at.market, &Market::slowBlockCall {}).expect("a view").value;
+        Seconds(seconds.into())
     }
 
     /// What somebody may withdraw, lock or turn into a seat.

@@ -1,12 +1,12 @@
 //! What somebody has signed counts once: on its chain, in its market, for its job and its attempt.
 
-use super::town::{Town, names_of};
+use super::town::{Town, deploy_over, names_of, toy_court};
 use alloy_primitives::Address;
 use samebit_commit::Digest;
 use samebit_market::testing::{Script, Toy};
-use samebit_market::{Amount, AttemptId, JobId, MarketMessage, Message, Seconds};
-use samebit_referee::EvmError;
-use samebit_referee::market::{Purpose, calls};
+use samebit_market::{Amount, AttemptId, JobId, MarketMessage, Message, Seconds, params};
+use samebit_referee::market::{Keys, Purpose, calls};
+use samebit_referee::{EvmError, TestToken};
 
 /// A solver's word, given to the contract by the poster.
 fn accept(
@@ -73,4 +73,19 @@ fn a_word_counts_once_and_in_one_place() {
     assert!(town.tell(script.watcher, signed.clone()).is_err());
     town.tell(script.poster, signed.clone()).expect("the solver has signed it");
     assert!(town.say(script.poster, &Message::Market(signed)).is_err());
+}
+
+#[test]
+fn a_slow_block_takes_from_a_second_to_an_hour() {
+    let limit = params::SLOW_BLOCK_LIMIT;
+    for (seconds, is_right) in [(0, false), (1, true), (limit.0, true), (limit.0 + 1, false)] {
+        let deployed = deploy_over(&TestToken::BYTECODE, toy_court, Seconds(seconds), Keys::default());
+        match deployed {
+            Ok(mut bazaar) => assert_eq!((bazaar.slow_block(), is_right), (Seconds(seconds), true)),
+            Err(EvmError::Reverted(data)) => {
+                assert_eq!((names_of(&data).as_deref(), is_right), (Some("OutOfRange"), false));
+            }
+            Err(error) => panic!("{seconds}: {error}"),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::town::{bazaar_of, names_of};
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
-use samebit_market::{Amount, Height, Message, Moment, Owner, Seconds, StakeMessage};
+use samebit_market::{Amount, Height, Message, Moment, Owner, Seconds, StakeMessage, params};
 use samebit_referee::market::{Bazaar, Outcome};
 use samebit_referee::{BadToken, EvmError};
 
@@ -15,7 +15,7 @@ const CALLS_BACK: u8 = 4;
 
 /// A system whose token is the bad one, and two people with a million units of it.
 fn bad() -> (Bazaar, [Owner; 2]) {
-    let (mut bazaar, people) = bazaar_of(&BadToken::BYTECODE, 1_000_000);
+    let (mut bazaar, people) = bazaar_of(&BadToken::BYTECODE, 1_000_000, params::SLOW_BLOCK);
     bazaar.set(NOW);
     (bazaar, [people[0], people[1]])
 }

@@ -5,7 +5,8 @@ use alloy_sol_types::SolCall;
 use samebit_commit::Digest;
 use samebit_market::testing::{self, Chain, TREASURY};
 use samebit_market::{
-    Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, SeatId, StakeMessage,
+    Amount, Claim, Event, MarketMessage, Message, Owner, Pot, Question, Refusal, SeatId, Seconds,
+    StakeMessage, params,
 };
 use samebit_referee::market::{Bazaar, Keys, Side, refusals};
 use samebit_referee::{Evm, EvmError, TestToken, ToyBeacon, ToyCourt, YesWallet};
@@ -29,23 +30,28 @@ pub struct Town {
 }
 
 /// The contracts over the beacon and court of `testing::Chain` and a token, with people who have keys and as many tokens.
-pub fn bazaar_of(token: &Bytes, tokens: u128) -> (Bazaar, Vec<Owner>) {
+pub fn bazaar_of(token: &Bytes, tokens: u128, slow_block: Seconds) -> (Bazaar, Vec<Owner>) {
     let (keys, people) = Keys::new(PEOPLE);
-    let mut bazaar = deploy(token, keys);
+    let mut bazaar = deploy(token, slow_block, keys);
     people.iter().for_each(|&person| bazaar.purse(person, Amount(tokens)));
     (bazaar, people)
 }
 
 /// The same with the token of tests and this seed of the beacon.
 pub fn bazaar(seed: u64) -> (Bazaar, Vec<Owner>) {
-    let (mut bazaar, people) = bazaar_of(&TestToken::BYTECODE, TOKENS);
+    slow_bazaar(seed, params::SLOW_BLOCK)
+}
+
+/// The same on a chain whose slow blocks take so long.
+pub fn slow_bazaar(seed: u64, slow_block: Seconds) -> (Bazaar, Vec<Owner>) {
+    let (mut bazaar, people) = bazaar_of(&TestToken::BYTECODE, TOKENS, slow_block);
     sow(&mut bazaar, seed);
     (bazaar, people)
 }
 
 /// The same for the people of `testing::owner`, who have no keys but wallets that have signed everything.
 pub fn wallets() -> (Bazaar, Vec<Owner>) {
-    let mut bazaar = deploy(&TestToken::BYTECODE, Keys::default());
+    let mut bazaar = deploy(&TestToken::BYTECODE, params::SLOW_BLOCK, Keys::default());
     let wallet = bazaar.evm.deploy(&YesWallet::BYTECODE).expect("a wallet deploys");
     let people: Vec<Owner> = (1..=PEOPLE + 8).map(testing::owner).collect();
     for &person in &people {
@@ -61,25 +67,33 @@ pub fn bazaar_before(
     seed: u64,
 ) -> (Bazaar, Vec<Owner>) {
     let (keys, people) = Keys::new(PEOPLE);
-    let mut bazaar = deploy_over(&TestToken::BYTECODE, court, keys);
+    let deployed = deploy_over(&TestToken::BYTECODE, court, params::SLOW_BLOCK, keys);
+    let mut bazaar = deployed.expect("everything deploys");
     people.iter().for_each(|&person| bazaar.purse(person, Amount(TOKENS)));
     sow(&mut bazaar, seed);
     (bazaar, people)
 }
 
-fn deploy(token: &Bytes, keys: Keys) -> Bazaar {
-    deploy_over(token, |evm| evm.deploy(&ToyCourt::BYTECODE), keys)
+fn deploy(token: &Bytes, slow_block: Seconds, keys: Keys) -> Bazaar {
+    deploy_over(token, toy_court, slow_block, keys).expect("everything deploys")
 }
 
-fn deploy_over(
+/// Puts the toy court on a chain.
+pub fn toy_court(evm: &mut Evm) -> Result<Address, EvmError> {
+    evm.deploy(&ToyCourt::BYTECODE)
+}
+
+/// Everything over this token and court, on a chain whose slow blocks take so long.
+pub fn deploy_over(
     token: &Bytes,
     court: impl FnOnce(&mut Evm) -> Result<Address, EvmError>,
+    slow_block: Seconds,
     keys: Keys,
-) -> Bazaar {
+) -> Result<Bazaar, EvmError> {
     let deploy = |evm: &mut Evm| {
         Ok(Side { token: evm.deploy(token)?, beacon: evm.deploy(&ToyBeacon::BYTECODE)?, court: court(evm)? })
     };
-    Bazaar::over(deploy, TREASURY, keys).expect("everything deploys")
+    Bazaar::over(deploy, TREASURY, slow_block, keys)
 }
 
 /// Has the beacon say what that of a chain with this seed says.

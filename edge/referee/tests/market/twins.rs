@@ -3,14 +3,16 @@
 //!
 //! `SAMEBIT_WALK_MESSAGES=1000000 cargo test --workspace --test market` walks as far as one likes.
 
-use super::town::{bazaar, check_money, close, compare, kind};
-use samebit_market::SeatId;
+use super::town::{check_money, close, compare, kind, slow_bazaar};
 use samebit_market::testing::{Chain, Step, Walk};
+use samebit_market::{SeatId, Seconds, params};
 use samebit_referee::market::{Bazaar, refusals};
 use std::collections::BTreeMap;
 
 /// Messages of a walk.
 const LENGTH: u64 = 2_000;
+/// Times of slow blocks of the chains that are walked on.
+const SLOW_BLOCKS: [Seconds; 4] = [params::SLOW_BLOCK, Seconds(12), Seconds(1), Seconds(3_600)];
 
 /// How many messages to walk.
 fn messages() -> u64 {
@@ -29,7 +31,8 @@ struct Held {
 
 impl Held {
     fn new(seed: u64) -> Held {
-        let (bazaar, people) = bazaar(seed);
+        let slow_block = SLOW_BLOCKS[seed as usize % SLOW_BLOCKS.len()];
+        let (bazaar, people) = slow_bazaar(seed, slow_block);
         let chain = Chain::at(bazaar.site(), seed);
         let walk = Walk::new(seed, chain, &people);
         Held { bazaar, walk, people, accepted: 0, refused: BTreeMap::new(), kinds: BTreeMap::new() }
@@ -58,6 +61,7 @@ impl Held {
     fn check_rest(&mut self) {
         let seats = self.walk.chain.market.vault().seats().to_vec();
         assert_eq!(self.bazaar.seats() as usize, seats.len());
+        assert_eq!(self.bazaar.slow_block(), self.walk.chain.market.site().slow_block);
         for (at, seat) in seats.iter().enumerate() {
             assert_eq!(self.bazaar.seat(SeatId(at as u32)), *seat, "seat {at}");
         }

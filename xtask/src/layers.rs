@@ -13,9 +13,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recipe", &["graph", "num", "commit"]),
     ("dispute", &["commit"]),
     ("market", &["commit"]),
-    ("roles", &["commit", "graph", "trace", "dispute"]),
+    ("roles", &["commit", "graph", "trace", "dispute", "market"]),
     ("chain", &["commit", "dispute"]),
     ("net", &["commit"]),
+    ("sim", &["roles", "commit", "ops", "graph", "engine", "trace", "dispute", "market"]),
     ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),
 ];
 

@@ -1,4 +1,4 @@
-//! What developers run: `cargo xtask test|tidy|vectors|ptx|contracts|bench|convergence|deny`. One command runs here exactly what runs on the build machine.
+//! What developers run: `cargo xtask test|tidy|sim|vectors|ptx|contracts|bench|convergence|deny`. One command runs here exactly what runs on the build machine.
 
 mod command;
 mod contracts;
@@ -17,6 +17,7 @@ const HELP: &str = "\
 cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `profiles` and the tests that take minutes, such as sweeps over all 2^32 inputs
 cargo xtask profiles        one job in builds without, with some and with all optimisation: one final state
 cargo xtask tidy            the structure of the code
+cargo xtask sim --seeds N   the network from seeds 0 … N − 1, with tables; --from SEED begins there; --seed SEED plays one and tells what happens
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["test", "--slow"] => test(true),
         ["profiles"] => profiles::profiles(&root()),
         ["tidy"] => tidy::tidy(&root()),
+        ["sim", rest @ ..] => sim(rest),
         ["vectors"] => vectors(),
         ["ptx"] => ptx::ptx(&root()),
         ["foundry"] => foundry::foundry(&root()),
@@ -106,6 +108,12 @@ fn test(slow: bool) -> Task {
         })?;
     }
     Ok(())
+}
+
+/// Simulates the network.
+fn sim(rest: &[&str]) -> Task {
+    let run = ["run", "--locked", "--quiet", "-p", "samebit-sim", "--example", "sim", "--"];
+    cargo(&[&run[..], rest].concat())
 }
 
 /// The example binaries that write the files of `vectors/`.

@@ -10,3 +10,26 @@ pub const ATTEMPTS: u32 = 5;
 pub const PATIENCE: Seconds = Seconds(10);
 /// Games that one disputant plays at once; further claims wait.
 pub const GAMES: usize = 256;
+
+/// Blocks at the chain's end that may be replaced by others.
+pub const UNFINAL: usize = 64;
+/// Seconds after which a message that has no effect is sent again; each time twice as long, up to [`DOUBLINGS`] times.
+pub const RESEND: u64 = 60;
+/// Seconds after which a fetch is tried with the next provider.
+pub const REFETCH: u64 = 30;
+/// How often a wait is doubled.
+pub const DOUBLINGS: u32 = 4;
+/// Seconds by which each role waits longer than the one before it, where anybody may say something.
+pub const STAGGER: u64 = 48;
+/// Seconds for which a solver's ask stands.
+pub const ASK_LIFE: u64 = 600;
+/// Seconds that an ask must still stand to be accepted: a transaction takes a while.
+pub const ASK_MARGIN: u64 = 120;
+/// Seconds between two asks of one solver for one job.
+pub const ASK_PERIOD: u64 = 240;
+/// Seconds that a submitter waits for asks before it takes the lowest.
+pub const ASK_WAIT: u64 = 60;
+/// Asks and words of custodians that are remembered.
+pub const NOTICES: usize = 1024;
+/// Segments that a solver runs ahead of its claims.
+pub const AHEAD: u64 = 64;

@@ -8,17 +8,19 @@
 //! bond back at the end. What needs the data of the run is a [`Task`] for whoever has it. Since it is a fold, a reorganised chain is a new
 //! machine that is told the new log by [`Disputant::recall`].
 
+mod effort;
 mod task;
 
 pub use task::Task;
 
 use crate::limits;
+use effort::{Effort, NEVER};
 use samebit_commit::Digest;
 use samebit_dispute::{
     Amount, ClaimId, ClaimStatus, Event as Logged, GameId, Header, Message, Opened, Owner, Question,
     QuestionId, QuestionStatus, Seconds, SeenClaim, SeenGame, SeenQuestion, Side, View,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What happens to a disputant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,11 @@ pub enum Event {
         task: Task,
         /// What came of it.
         messages: Vec<Message>,
+    },
+    /// A task could not be done: nobody knows yet whether this side has something to say.
+    Failed {
+        /// The task.
+        task: Task,
     },
 }
 
@@ -58,18 +65,6 @@ enum Want {
     Resolve,
     Release,
     Withdraw(Amount),
-}
-
-/// What is done about a want.
-#[derive(Clone, Debug)]
-struct Effort {
-    /// When it came up.
-    wanted: Seconds,
-    /// When it was last asked for.
-    asked: Option<Seconds>,
-    attempts: u32,
-    /// The task is done, and this is what is to be sent.
-    answer: Option<Vec<Message>>,
 }
 
 /// See the module.
@@ -109,8 +104,15 @@ impl Disputant {
             Event::Tick => self.now = self.now.max(now),
             Event::Computed { task, messages } => {
                 self.now = self.now.max(now);
-                if let Some(effort) = self.efforts.get_mut(&Want::Answer(task.position.hash())) {
-                    (effort.answer, effort.asked, effort.attempts) = (Some(messages), None, 0);
+                if let Some(effort) = self.effort(&task) {
+                    effort.answered(messages);
+                }
+            }
+            Event::Failed { task } => {
+                self.now = self.now.max(now);
+                let now = self.now;
+                if let Some(effort) = self.effort(&task) {
+                    effort.failed(now);
                 }
             }
         }
@@ -152,16 +154,31 @@ impl Disputant {
         is_settled && self.credit == Amount(0)
     }
 
-    /// The next time at which something is due that no event announces: the end of the time for entry, the end of another side's clock, the end
-    /// of patience with a younger claim. Nothing if it waits for the chain alone.
+    /// Whether the answer to a task is still waited for; the game may have gone on without it.
+    pub fn awaits(&self, task: &Task) -> bool {
+        self.efforts.contains_key(&Want::Answer(task.position.hash()))
+    }
+
+    /// The next time at which something is due that no event announces: the end of the time for entry, the end of a rival's clock, the end
+    /// of patience with a younger claim, another attempt. Nothing if it waits for the chain, or for a task, alone.
     pub fn wakes(&self) -> Option<Seconds> {
-        let seen = self.seen().filter(|seen| seen.status == QuestionStatus::Open)?;
-        let (mine, _) = self.mine(seen).filter(|(_, mine)| mine.status == ClaimStatus::Living)?;
-        let is_theirs = |game: &&SeenGame| game.position.claims[game.position.turn.index()] != mine;
-        let clocks = seen.games.values().filter(|game| seen.is_live(game)).filter(is_theirs).map(deadline);
-        let pairs = self.efforts.iter().filter(|(want, _)| matches!(want, Want::Pair(_)));
-        let patience = pairs.map(|(_, effort)| effort.wanted.plus(limits::PATIENCE));
-        clocks.chain(patience).chain([seen.closes]).filter(|due| *due > self.now).min()
+        let clocks = self.seen().into_iter().flat_map(|seen| self.clocks(seen));
+        let attempts = self.efforts.values().filter_map(Effort::due);
+        clocks.chain(attempts).filter(|due| *due > self.now).min()
+    }
+
+    /// The end of the time for entry and of rivals' clocks, while the own claim has something to win by them.
+    fn clocks(&self, seen: &SeenQuestion) -> Vec<Seconds> {
+        let is_living = |(_, mine): &(ClaimId, &SeenClaim)| mine.status == ClaimStatus::Living;
+        if seen.status != QuestionStatus::Open || self.mine(seen).filter(is_living).is_none() {
+            return Vec::new();
+        }
+        let games = seen.games.values().filter(|game| seen.is_live(game) && self.is_rivals_turn(seen, game));
+        games.map(deadline).chain([seen.closes]).collect()
+    }
+
+    fn effort(&mut self, task: &Task) -> Option<&mut Effort> {
+        self.efforts.get_mut(&Want::Answer(task.position.hash()))
     }
 
     fn mine<'a>(&self, seen: &'a SeenQuestion) -> Option<(ClaimId, &'a SeenClaim)> {
@@ -169,26 +186,35 @@ impl Disputant {
         (0..).zip(&seen.claims).find(is_mine).map(|(id, claim)| (ClaimId(id), claim))
     }
 
-    /// What is wanted and not under way.
+    /// What is wanted and due, the most urgent first, as far as there is room for it beside what is under way.
     fn act(&mut self) -> Vec<Action> {
-        let wanted = self.wanted();
-        self.efforts.retain(|want, _| wanted.iter().any(|wanted| wanted.want == *want));
+        let mut wanted = self.wanted();
+        wanted.sort_by_key(|wanted| wanted.by);
+        let wants: BTreeSet<&Want> = wanted.iter().map(|wanted| &wanted.want).collect();
+        self.efforts.retain(|want, _| wants.contains(want));
+        let under_way =
+            |is: &dyn Fn(&Effort) -> bool| self.efforts.values().filter(|effort| is(effort)).count();
+        let mut tasks = limits::TASKS.saturating_sub(under_way(&Effort::is_computing));
+        let unhurried = under_way(&|effort| effort.is_unhurried() && effort.was_just_asked(self.now));
+        let mut unhurried = limits::UNHURRIED.saturating_sub(unhurried);
         let mut actions = Vec::new();
-        for Wanted { want, patience, action } in wanted {
-            let fresh = Effort { wanted: self.now, asked: None, attempts: 0, answer: None };
-            let effort = self.efforts.entry(want).or_insert(fresh);
-            let is_due = self.now.since(effort.wanted) >= patience;
-            let is_under_way = effort.asked.is_some_and(|asked| self.now.since(asked) < limits::RETRY);
-            let is_silent = effort.answer.as_ref().is_some_and(Vec::is_empty);
-            if !is_due || is_under_way || is_silent || effort.attempts >= limits::ATTEMPTS {
+        for Wanted { want, patience, by, action } in wanted {
+            let fresh = || Effort::new(self.now.plus(patience), by);
+            let effort = self.efforts.entry(want).or_insert_with(fresh);
+            if effort.due().is_none_or(|due| due > self.now) {
                 continue;
             }
-            effort.asked = Some(self.now);
-            effort.attempts += 1;
-            match &effort.answer {
-                Some(messages) => actions.extend(messages.iter().cloned().map(Action::Send)),
-                None => actions.push(action),
+            let mut unlimited = 1;
+            let room = match &action {
+                Action::Compute(_) if effort.answer().is_none() => &mut tasks,
+                _ if effort.is_unhurried() => &mut unhurried,
+                _ => &mut unlimited,
+            };
+            if *room == 0 {
+                continue;
             }
+            *room -= 1;
+            actions.extend(effort.ask(self.now, action));
         }
         actions
     }
@@ -209,7 +235,8 @@ impl Disputant {
         match self.mine(seen) {
             None if is_open && self.now < seen.closes => {
                 let (opened, value) = (self.opened, self.question.bond);
-                wanted.push(Wanted::send(Want::Claim, Message::Claim { question, opened, value }));
+                let claim = Wanted::send(Want::Claim, Message::Claim { question, opened, value });
+                wanted.push(Wanted { by: seen.closes, ..claim });
             }
             Some((claim, mine)) if mine.status == ClaimStatus::Living => {
                 if !is_open {
@@ -238,7 +265,9 @@ impl Disputant {
 
     /// Games to start. The younger claim starts it; the older one waits a while for that.
     fn pairs(&self, seen: &SeenQuestion, mine: ClaimId) -> Vec<Wanted> {
-        let live = seen.games.values().filter(|game| seen.is_live(game)).count();
+        // Others' games take no place: whoever has the bonds for them could keep this claim out of every game.
+        let is_mine = |game: &&SeenGame| game.position.claims.contains(&mine) && seen.is_live(game);
+        let live = seen.games.values().filter(is_mine).count();
         let pair = |(other, claim): (u64, &SeenClaim)| {
             let other = ClaimId(other);
             let mut both = [(mine, self.opened), (other, claim.opened)];
@@ -257,38 +286,51 @@ impl Disputant {
         (0..).zip(&seen.claims).filter_map(pair).take(limits::GAMES.saturating_sub(live)).collect()
     }
 
-    /// What is to be done in a game: a timeout if the other side has used up its clock, else an answer if there is one. A piece of arithmetic may
-    /// be redone whoever is on turn, so the story is asked in every position.
+    /// What is to be done in a game: a timeout if a rival has used up its clock, whoever its opponent is, for that kills a rival at no risk; else,
+    /// in an own game, an answer if there is one. A piece of arithmetic may be redone whoever is on turn, so the story is asked in every position.
     fn play(&self, seen: &SeenQuestion, mine: ClaimId, game: &SeenGame) -> Option<Wanted> {
         let position = &game.position;
+        let is_theirs = self.is_rivals_turn(seen, game);
+        if is_theirs && self.now >= deadline(game) {
+            let message = Message::Timeout { position: position.clone() };
+            return Some(Wanted::send(Want::Timeout(position.hash()), message));
+        }
         if !position.claims.contains(&mine) {
             return None;
         }
         let side = if position.claims[0] == mine { Side::A } else { Side::B };
-        if position.turn != side && self.now >= deadline(game) {
-            let message = Message::Timeout { position: position.clone() };
-            return Some(Wanted::send(Want::Timeout(position.hash()), message));
-        }
-        let root = |claim: ClaimId| Some(seen.claims.get(usize::try_from(claim.0).ok()?)?.opened.root());
-        let roots = [root(position.claims[0])?, root(position.claims[1])?];
+        let roots = [root(seen, position.claims[0])?, root(seen, position.claims[1])?];
         let (question, position, last) = (self.question.clone(), position.clone(), game.last.clone());
         let want = Want::Answer(position.hash());
         let task = Task { question, position, last, side, roots };
-        Some(Wanted { want, patience: Seconds(0), action: Action::Compute(task) })
+        let by = if is_theirs { NEVER } else { deadline(game) };
+        Some(Wanted { want, patience: Seconds(0), by, action: Action::Compute(task) })
+    }
+
+    /// Whether the side on turn has another root. A claim of the own root is never timed out: it may yet be saved by a judgement.
+    fn is_rivals_turn(&self, seen: &SeenQuestion, game: &SeenGame) -> bool {
+        let on_turn = root(seen, game.position.claims[game.position.turn.index()]);
+        on_turn.is_some_and(|root| root != self.opened.root())
     }
 }
 
-/// A want, how long it may wait for somebody else to meet it, and the action that begins it.
+/// A want, how long it may wait for somebody else to meet it, when it is too late for it, and the action that begins it.
 struct Wanted {
     want: Want,
     patience: Seconds,
+    by: Seconds,
     action: Action,
 }
 
 impl Wanted {
     fn send(want: Want, message: Message) -> Wanted {
-        Wanted { want, patience: Seconds(0), action: Action::Send(message) }
+        Wanted { want, patience: Seconds(0), by: NEVER, action: Action::Send(message) }
     }
+}
+
+/// The root of a claim.
+fn root(seen: &SeenQuestion, claim: ClaimId) -> Option<Digest> {
+    Some(seen.claims.get(usize::try_from(claim.0).ok()?)?.opened.root())
 }
 
 /// When the side on turn will have used up its clock.

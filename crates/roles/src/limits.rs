@@ -2,14 +2,22 @@
 
 use samebit_dispute::Seconds;
 
-/// How long a message may stay unseen on the chain before it is sent again.
+/// How long a message may stay unseen on the chain before it is sent again, and a failed task rest; twice as long after each attempt.
 pub const RETRY: Seconds = Seconds(30);
-/// How often a message is sent before it is given up.
-pub const ATTEMPTS: u32 = 5;
+/// The longest pause between two attempts.
+pub const LONGEST_PAUSE: Seconds = Seconds(480);
 /// How long an older claim waits for a younger one to start their game.
 pub const PATIENCE: Seconds = Seconds(10);
 /// Games that one disputant plays at once; further claims wait.
 pub const GAMES: usize = 256;
+/// Tasks under way at once: more of them would only keep a later and more urgent one waiting.
+pub const TASKS: usize = 1;
+/// Messages under way at once for which no clock runs: no more of them may be before one that is urgent.
+pub const UNHURRIED: usize = 16;
+/// Tensors of a story that are kept: games about several outputs take turns.
+pub const TENSORS_KEPT: usize = 4;
+/// Elements of a story that are kept.
+pub const ELEMENTS_KEPT: usize = 16;
 
 /// Blocks at the chain's end that may be replaced by others.
 pub const UNFINAL: usize = 64;

@@ -5,7 +5,7 @@ use samebit_dispute::{
     Amount, ClaimId, Dispute, Event as Logged, Header, Message, Opened, Owner, Question, QuestionStatus,
     Seconds,
 };
-use samebit_roles::{Action, Arithmetic, Astray, Disputant, Event, Mirror, limits};
+use samebit_roles::{Action, Arithmetic, Astray, Disputant, Event, Mirror, Task, limits};
 
 const ME: Owner = Owner([1; 20]);
 const OTHER: Owner = Owner([2; 20]);
@@ -98,11 +98,20 @@ fn it_opens_claims_and_asks_again_only_after_a_while() {
     assert!(!machine.is_done());
     assert_eq!(sent(machine.on(closes, Event::Tick)), [], "no claim enters any more");
     assert!(machine.is_done());
-    let mut late = disputant();
-    for round in 0..2 * u64::from(limits::ATTEMPTS) {
-        let actions = sent(late.on(Seconds(round * limits::RETRY.0), Event::Tick));
-        assert_eq!(actions.len(), usize::from(round < limits::ATTEMPTS.into()), "it gives up");
+}
+
+#[test]
+fn what_does_not_appear_is_asked_for_for_ever_and_ever_less_often() {
+    let mut machine = disputant();
+    let mut attempts = Vec::new();
+    for second in 0..20 * limits::LONGEST_PAUSE.0 {
+        let actions = sent(machine.on(Seconds(second), Event::Tick));
+        attempts.extend(actions.iter().map(|_| second));
+        assert!(machine.wakes().is_some_and(|wake| wake > Seconds(second)), "another attempt will be due");
     }
+    let pauses: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses[..6], [30, 60, 120, 240, 480, 480]);
+    assert!(attempts.last().is_some_and(|last| *last > 18 * limits::LONGEST_PAUSE.0), "{attempts:?}");
 }
 
 #[test]
@@ -187,4 +196,167 @@ fn a_mirror_follows_its_question_and_says_when_it_cannot() {
     );
     let early = Message::Resolve { question: asked.id(), claim: ClaimId(0) };
     assert!(matches!(mirror.follow(Seconds(6), ME, &early, None), Err(Astray::Refused(_))));
+}
+
+/// A chain with a log, on which anybody can claim and pair.
+struct Bench {
+    dispute: Dispute,
+    log: Vec<(Seconds, Logged)>,
+    now: Seconds,
+}
+
+impl Bench {
+    /// With a question.
+    fn new() -> Bench {
+        let (question, header) = question();
+        let mut bench = Bench { dispute: Dispute::new(Owner::default()), log: Vec::new(), now: Seconds(9) };
+        bench.say(OTHER, &Message::OpenQuestion { question, header });
+        bench
+    }
+
+    /// With [`ME`] as claim 0.
+    fn claimed() -> Bench {
+        let mut bench = Bench::new();
+        bench.claim(ME, opened(1));
+        bench
+    }
+
+    fn say(&mut self, sender: Owner, message: &Message) {
+        self.now = self.now.plus(Seconds(1));
+        let events = self.dispute.apply(&Arithmetic, self.now, sender, message).expect("a message in order");
+        self.log.extend(events.into_iter().map(|event| (self.now, event)));
+    }
+
+    fn claim(&mut self, owner: Owner, opened: Opened) {
+        let (question, _) = question();
+        self.say(owner, &Message::Claim { question: question.id(), opened, value: question.bond });
+    }
+
+    fn pair(&mut self, a: (u64, Opened), b: (u64, Opened)) {
+        let (question, _) = question();
+        let (claims, opened) = ([ClaimId(a.0), ClaimId(b.0)], [a.1, b.1]);
+        self.say(OTHER, &Message::Pair { question: question.id(), claims, opened });
+    }
+
+    /// A machine that has been told everything.
+    fn told(&self) -> Disputant {
+        let mut machine = disputant();
+        self.log.iter().for_each(|(at, event)| machine.recall(*at, event));
+        machine
+    }
+}
+
+/// The claim with this number among those of strangers.
+fn stranger(number: u64) -> (u64, Opened) {
+    let count = 1 + number % 8;
+    let byte = u8::try_from(10 + number / 8).expect("few strangers");
+    (number, Opened { count, ..opened(byte) })
+}
+
+#[test]
+fn games_of_strangers_take_no_place_and_are_ended_by_the_clock() {
+    let mut bench = Bench::new();
+    // 24 strangers, each in a game with every other: more games than a disputant plays.
+    assert!(24 * 23 / 2 > limits::GAMES);
+    (0..24).for_each(|number| bench.claim(OTHER, stranger(number).1));
+    for a in 0..24 {
+        (a + 1..24).for_each(|b| bench.pair(stranger(a), stranger(b)));
+    }
+    let mut me = bench.told();
+    // Time for entry is long over by then.
+    let claimed = Logged::Claimed {
+        question: me.seen().expect("it was opened").question.id(),
+        claim: ClaimId(24),
+        owner: ME,
+        opened: opened(1),
+    };
+    me.recall(bench.now, &claimed);
+    let pairs = sent(me.on(bench.now, Event::Tick));
+    assert_eq!(pairs.len(), limits::UNHURRIED);
+    let is_mine = |message: &Message| matches!(message, Message::Pair { claims: [_, ClaimId(24)], .. });
+    assert!(pairs.iter().all(is_mine), "{pairs:?}");
+
+    // A stranger's clock runs out; each timeout that is called is accepted.
+    let out = bench.now.plus(Seconds(500));
+    assert!(me.wakes().is_some_and(|wake| wake <= out));
+    let mut dead = 0;
+    for round in 0..100 {
+        bench.now = out.plus(Seconds(round * limits::RETRY.0));
+        for message in sent(me.on(bench.now, Event::Tick)) {
+            if !matches!(message, Message::Timeout { .. }) {
+                continue;
+            }
+            // The rival may have died of the timeout before.
+            let Ok(events) = bench.dispute.apply(&Arithmetic, bench.now, ME, &message) else { continue };
+            dead += events.iter().filter(|event| matches!(event, Logged::ClaimDied { .. })).count();
+            events.iter().for_each(|event| me.recall(bench.now, event));
+        }
+    }
+    assert_eq!(dead, 23, "all but one of the strangers");
+}
+
+#[test]
+fn a_claim_of_the_own_root_is_not_timed_out() {
+    let mut bench = Bench::claimed();
+    bench.claim(Owner([3; 20]), opened(1));
+    bench.claim(OTHER, opened(2));
+    bench.pair((1, opened(1)), (2, opened(2)));
+    let mut machine = bench.told();
+    let late = bench.now.plus(Seconds(1_000));
+    assert_eq!(sent(machine.on(late, Event::Tick)), []);
+    let actions = sent(machine.on(late.plus(limits::PATIENCE), Event::Tick));
+    assert!(matches!(&actions[..], [Message::Pair { .. }]), "{actions:?}");
+}
+
+#[test]
+fn a_task_that_fails_is_asked_for_again_until_the_clock_is_out() {
+    let mut bench = Bench::claimed();
+    bench.claim(OTHER, opened(2));
+    bench.pair((0, opened(1)), (1, opened(2)));
+    let mut machine = bench.told();
+    let out = bench.now.plus(Seconds(500));
+    let mut attempts = Vec::new();
+    for second in bench.now.0..out.0 {
+        for task in computed(machine.on(Seconds(second), Event::Tick)) {
+            attempts.push(second);
+            assert!(machine.awaits(&task));
+            assert_eq!(machine.on(Seconds(second), Event::Failed { task }), []);
+        }
+    }
+    assert!(attempts.len() >= 6, "{attempts:?}");
+    assert!(attempts.last().is_some_and(|last| out.0 - last <= limits::RETRY.0), "{attempts:?}");
+
+    // What comes of the last one counts.
+    let task = computed(machine.on(out.plus(Seconds(100)), Event::Tick)).pop().expect("a task");
+    let messages = vec![Message::Withdraw];
+    let actions = machine.on(out.plus(Seconds(101)), Event::Computed { task, messages: messages.clone() });
+    assert_eq!(sent(actions), messages);
+}
+
+fn computed(actions: Vec<Action>) -> Vec<Task> {
+    let task = |action| match action {
+        Action::Compute(task) => Some(task),
+        Action::Send(_) => None,
+    };
+    actions.into_iter().filter_map(task).collect()
+}
+
+#[test]
+fn the_task_whose_clock_ends_first_is_done_first_and_once() {
+    let mut bench = Bench::claimed();
+    (1..=9).for_each(|number| bench.claim(OTHER, stranger(number).1));
+    // Neither rising nor falling.
+    for number in [4, 2, 9, 1, 7, 5, 3, 8, 6] {
+        bench.pair((0, opened(1)), stranger(number));
+    }
+    let mut machine = bench.told();
+    let mut order = Vec::new();
+    let mut actions = machine.on(bench.now, Event::Tick);
+    while let Some(task) = computed(actions).pop() {
+        order.push(task.position.claims[1].0);
+        let later = bench.now.plus(limits::RETRY);
+        assert_eq!(computed(machine.on(later, Event::Tick)), [], "one at a time, however long it takes");
+        actions = machine.on(bench.now, Event::Computed { task, messages: Vec::new() });
+    }
+    assert_eq!(order, [4, 2, 9, 1, 7, 5, 3, 8, 6]);
 }

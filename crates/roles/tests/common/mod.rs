@@ -269,13 +269,15 @@ impl<'a> Court<'a> {
             is_busy = true;
             match action {
                 Action::Compute(task) => {
-                    let messages = task.run(party.story, &Arithmetic);
                     // Whoever lies may have nothing that shows it; the honest side must not need it.
-                    let messages = messages.unwrap_or_else(|error| {
-                        settled.mute.insert(party.name, error.to_string());
-                        Vec::new()
-                    });
-                    let actions = party.disputant.on(self.now, Event::Computed { task, messages });
+                    let event = match task.run(party.story, &Arithmetic) {
+                        Ok(messages) => Event::Computed { task, messages },
+                        Err(error) => {
+                            settled.mute.insert(party.name, error.to_string());
+                            Event::Failed { task }
+                        }
+                    };
+                    let actions = party.disputant.on(self.now, event);
                     party.actions.extend(actions);
                 }
                 Action::Send(message) => self.send(at, message, parties, settled),

@@ -32,6 +32,8 @@ pub const LOGS_RETURNED: usize = 10_000;
 pub const FEE_HISTORY_BLOCKS: u64 = 1_024;
 /// Percentiles of one `eth_feeHistory`.
 pub const FEE_HISTORY_PERCENTILES: usize = 100;
+/// Events of a dispute that were read and not told; beyond these nothing more is read.
+pub const PENDING_CHANGES: usize = 65_536;
 /// Seconds that one call may move a development chain's clock.
 pub const CLOCK_STEP_SECONDS: u64 = 10 * 365 * 86_400;
 /// Bytes of one request over HTTP.

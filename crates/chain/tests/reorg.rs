@@ -6,8 +6,10 @@ use alloy::rpc::json_rpc::{
     ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
 };
 use alloy::rpc::types::{Block, Filter, FilterBlockOption, Header as RpcHeader, Log as RpcLog};
+use alloy::sol_types::SolValue;
 use alloy::transports::{TransportError, TransportFut};
 use proptest::prelude::*;
+use samebit_chain::dispute::{DisputeChange, DisputeContract};
 use samebit_chain::{Change, Client, ClientError, Event, Log, LogOptions};
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::{Arc, Mutex};
@@ -30,6 +32,10 @@ struct World {
     planned: Vec<(u32, usize, u8)>,
     /// Whether no block follows the one before it, as when every request is answered from another fork.
     is_torn: bool,
+    /// Whether every event tells of a message of a dispute.
+    is_dispute: bool,
+    /// Requests for a block by its number that are answered before one fails.
+    blocks_until_failure: Option<u32>,
 }
 
 impl World {
@@ -52,8 +58,9 @@ impl World {
     fn event(&self, number: usize, index: u8) -> RpcLog {
         let block = &self.blocks[number];
         let data = [block.hash.as_slice(), &[index]].concat();
+        let plain = EventData::new_unchecked(Address::ZERO, vec![], Bytes::from(data));
         RpcLog {
-            inner: EventData::new_unchecked(Address::ZERO, vec![], Bytes::from(data)),
+            inner: if self.is_dispute { relayed(block.hash) } else { plain },
             block_hash: Some(block.hash),
             block_number: Some(number as u64),
             transaction_hash: Some(keccak256([index])),
@@ -81,12 +88,21 @@ impl World {
         let parameters = request.params().map_or("[]", RawValue::get);
         match request.method() {
             "eth_chainId" => success(&"0x1"),
+            "eth_getCode" => success(&"0x01"),
             "eth_getBlockByNumber" => {
                 let (number, _): (String, bool) = serde_json::from_str(parameters).unwrap();
                 let number = match number.strip_prefix("0x") {
                     Some(digits) => usize::from_str_radix(digits, 16).unwrap(),
                     None => self.blocks.len() - 1,
                 };
+                match &mut self.blocks_until_failure {
+                    Some(0) => {
+                        self.blocks_until_failure = None;
+                        return failure("busy");
+                    }
+                    Some(left) => *left -= 1,
+                    None => {}
+                }
                 let block = self.blocks.get(number).copied();
                 let parent = |block: FakeBlock| if self.is_torn { block.hash } else { block.parent };
                 success(&block.map(|block| rpc_block(number, &FakeBlock { parent: parent(block), ..block })))
@@ -117,6 +133,14 @@ impl World {
         }
         success(&self.events(from, to))
     }
+}
+
+/// A withdrawal that reached the contract through another one; its sender says in which block.
+fn relayed(block: B256) -> EventData {
+    let sender = Address::from_slice(&block[..20]);
+    let message = Bytes::copy_from_slice(&keccak256("withdraw()")[..4]);
+    let topics = vec![keccak256("Relayed(address,bytes)"), sender.into_word()];
+    EventData::new_unchecked(Address::ZERO, topics, message.abi_encode().into())
 }
 
 fn rpc_block(number: usize, block: &FakeBlock) -> Block {
@@ -290,4 +314,50 @@ async fn a_chain_that_never_fits_together_is_an_error() {
     assert!(matches!(log.poll().await, Err(ClientError::Unsteady(_))));
     world.lock().unwrap().is_torn = false;
     assert_eq!(log.poll().await.unwrap().len(), 4);
+}
+
+/// Whichever request fails once, each message is told once and nothing of what the chain took back is left.
+#[tokio::test]
+async fn a_dispute_loses_nothing_to_a_failed_request() {
+    for failing in 0..24 {
+        let world = Arc::new(Mutex::new(World { is_dispute: true, ..World::default() }));
+        (0..4).for_each(|_| world.lock().unwrap().extend(2));
+        let contract = DisputeContract::at(&client(&world).await, Address::ZERO).await.unwrap();
+        let mut log = contract.log(0, LogOptions { page_blocks: 9, reorg_depth: DEPTH });
+        let (mut told, mut failures) = (Vec::new(), 0);
+        for depth in [0, 2, 1] {
+            world.lock().unwrap().reorganise(depth, 2);
+            world.lock().unwrap().blocks_until_failure = Some(failing);
+            // What failed while it was read is gone by the next time.
+            for is_changed in [true, false, false] {
+                match log.poll().await {
+                    Ok(changes) => tell(&mut told, changes),
+                    Err(_) => failures += 1,
+                }
+                if is_changed {
+                    world.lock().unwrap().reorganise(1, 2);
+                }
+            }
+        }
+        world.lock().unwrap().blocks_until_failure = None;
+        let changes = log.poll().await.unwrap();
+        tell(&mut told, changes);
+        let world = world.lock().unwrap();
+        // Events of a block are of one transaction each.
+        let of_block =
+            |(number, block): (u64, &FakeBlock)| [(); 2].map(|()| (number, block.hash[..20].to_vec()));
+        let expected: Vec<_> = (0..).zip(&world.blocks).flat_map(of_block).collect();
+        assert_eq!(told, expected, "request {failing}, {failures} failures");
+    }
+}
+
+fn tell(told: &mut Vec<(u64, Vec<u8>)>, changes: Vec<DisputeChange>) {
+    for change in changes {
+        match change {
+            DisputeChange::Accepted(accepted) => told.push((accepted.block, accepted.sender.0.to_vec())),
+            DisputeChange::RolledBack(kept) => {
+                told.retain(|(block, _)| kept.is_some_and(|kept| *block <= kept))
+            }
+        }
+    }
 }

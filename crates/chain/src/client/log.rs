@@ -128,17 +128,18 @@ impl Log {
     }
 
     /// Forgets the blocks that the chain no longer has.
-    async fn roll_back(&mut self) -> Result<Option<Change>, ClientError> {
-        let mut lost = None;
-        while let Some((number, hash)) = self.known.back().copied() {
+    pub(crate) async fn roll_back(&mut self) -> Result<Option<Change>, ClientError> {
+        // Nothing is forgotten before all is known: a request in between may fail, and what is lost would never be told.
+        let mut count = self.known.len();
+        while let Some((number, hash)) = count.checked_sub(1).map(|at| self.known[at]) {
             let now = self.client.block(BlockNumberOrTag::Number(number)).await?;
             if now.is_some_and(|block| block.hash == hash) {
                 break;
             }
-            self.known.pop_back();
-            lost = Some(number);
+            count -= 1;
         }
-        let Some(lost) = lost else { return Ok(None) };
+        let Some((lost, _)) = self.known.get(count).copied() else { return Ok(None) };
+        self.known.truncate(count);
         let kept = self.known.back().map(|(number, _)| *number);
         if kept.is_none() && lost > self.first {
             // Whatever lies between the first block and the oldest known one cannot be judged any more.
@@ -205,14 +206,15 @@ impl Log {
             logs => logs?,
         };
         let mut changes = Vec::new();
-        for (block, logs) in blocks.into_iter().zip(logs) {
+        for (block, logs) in blocks.iter().zip(logs) {
             if let Some(log) = logs.iter().find(|log| log.block_hash != Some(block.hash)) {
                 let detail = format!("a log of block {:?} for block {}", log.block_hash, block.hash);
                 return Err(ClientError::Answer { request: "eth_getLogs", detail });
             }
             changes.extend(events(logs, block.number, block.number)?);
-            self.remember(block);
         }
+        // Only blocks of which every event will be told count as read.
+        blocks.into_iter().for_each(|block| self.remember(block));
         Ok(Step::Changes(changes))
     }
 

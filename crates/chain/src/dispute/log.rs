@@ -6,6 +6,7 @@
 use super::{DisputeError, message, wire};
 use crate::abi::DISPUTE;
 use crate::client::{Change, Client, Event, Log, LogOptions};
+use crate::limits;
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::providers::Provider;
@@ -13,6 +14,7 @@ use alloy::rpc::types::Filter;
 use alloy::sol_types::SolValue;
 use samebit_commit::Digest;
 use samebit_dispute::{Message, Owner, Seconds};
+use std::collections::VecDeque;
 
 /// A message that the contract has accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct DisputeLog {
     client: Client,
     contract: Address,
     log: Log,
+    /// What was read and is not told yet: a request about it may fail, and the log reads nothing twice.
+    pending: VecDeque<Change>,
     /// The last block whose time was asked for.
     time: Option<(B256, Seconds)>,
 }
@@ -53,35 +57,74 @@ pub struct DisputeLog {
 impl DisputeLog {
     pub(super) fn new(client: &Client, contract: Address, first: u64, options: LogOptions) -> DisputeLog {
         let log = client.log(Filter::new().address(contract), first, options);
-        DisputeLog { client: client.clone(), contract, log, time: None }
+        DisputeLog { client: client.clone(), contract, log, pending: VecDeque::new(), time: None }
     }
 
-    /// What happened since the last poll, in order; nothing if it is up to date.
+    /// What happened since the last poll, in order; nothing if it is up to date. After an error nothing is lost: the next poll goes on there.
     ///
     /// # Errors
     /// The chain did not answer, or what it says cannot be the contract's.
     pub async fn poll(&mut self) -> Result<Vec<DisputeChange>, DisputeError> {
+        self.read().await?;
         let mut changes = Vec::new();
-        let mut events: Vec<Event> = Vec::new();
-        for change in self.log.poll().await? {
-            let is_next = match &change {
-                Change::Added(event) => events.last().is_none_or(|last| {
-                    (last.block_hash, last.transaction) == (event.block_hash, event.transaction)
-                }),
-                Change::RolledBack(_) => events.is_empty(),
-            };
-            if !is_next {
-                changes.extend(self.accepted(std::mem::take(&mut events)).await?);
-            }
-            match change {
-                Change::Added(event) => events.push(event),
-                Change::RolledBack(block) => changes.push(DisputeChange::RolledBack(block)),
-            }
+        match self.tell_into(&mut changes).await {
+            // What could be told counts; the error comes back with the next poll if it lasts.
+            Err(error) if changes.is_empty() => Err(error),
+            _ => Ok(changes),
         }
-        if !events.is_empty() {
+    }
+
+    /// Reads on; when too much waits to be told, only whether that still is what the chain says.
+    async fn read(&mut self) -> Result<(), DisputeError> {
+        let changes = match self.pending.len() < limits::PENDING_CHANGES {
+            true => self.log.poll().await?,
+            false => self.log.roll_back().await?.into_iter().collect(),
+        };
+        for change in changes {
+            if let Change::RolledBack(kept) = change {
+                self.forget_after(kept);
+            }
+            self.pending.push_back(change);
+        }
+        Ok(())
+    }
+
+    /// Events that were never told and never happened need not be told: the chain can no longer be asked about them.
+    fn forget_after(&mut self, kept: Option<u64>) {
+        let is_gone = |change: &Change| matches!(change, Change::Added(event) if kept.is_none_or(|kept| event.block > kept));
+        while self.pending.back().is_some_and(is_gone) {
+            self.pending.pop_back();
+        }
+    }
+
+    async fn tell_into(&mut self, changes: &mut Vec<DisputeChange>) -> Result<(), DisputeError> {
+        while let Some(change) = self.pending.front() {
+            if let Change::RolledBack(block) = *change {
+                changes.push(DisputeChange::RolledBack(block));
+                self.pending.pop_front();
+                continue;
+            }
+            let events = self.next_transaction();
+            let count = events.len();
             changes.extend(self.accepted(events).await?);
+            self.pending.drain(..count);
         }
-        Ok(changes)
+        Ok(())
+    }
+
+    /// The events in front that are of one transaction.
+    fn next_transaction(&self) -> Vec<Event> {
+        let place = |event: &Event| (event.block_hash, event.transaction);
+        let mut events: Vec<Event> = Vec::new();
+        for change in &self.pending {
+            match change {
+                Change::Added(event) if events.first().is_none_or(|first| place(first) == place(event)) => {
+                    events.push(event.clone());
+                }
+                _ => break,
+            }
+        }
+        events
     }
 
     /// The messages of one transaction, by its events.

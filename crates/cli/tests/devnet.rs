@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use support::World;
+use support::flaky::Flaky;
 
 struct Running {
     child: Child,
@@ -70,4 +71,23 @@ fn a_chain_is_served_stopped_and_continued() {
     let second = start(&world);
     assert_eq!(second.report["contracts"]["dispute"], contract.as_str());
     second.stop();
+}
+
+/// A refusal that nobody expects and a request that fails cost a pause, not the game.
+#[test]
+fn a_dispute_goes_on_whatever_the_chain_answers() {
+    let world = World::new();
+    world.job("job.yaml", &[]);
+    world.run("job.yaml", "honest", &[]);
+    world.run("job.yaml", "liar", &["--inject-fault", "row:1"]);
+    let net = start(&world);
+    let contract = net.report["contracts"]["dispute"].as_str().expect("an address").to_owned();
+    let flaky = Flaky::before(net.url());
+    let arguments = ["--json", "dispute", "honest", "liar", "--rpc-url", &flaky.url, "--contract", &contract];
+    let ran = world.samebit(&arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.json()["winner"], "a");
+    let is_told = |word| ran.stderr.contains(word);
+    assert!(is_told("busy") && is_told("refuses to"), "{} failures: {ran:?}", flaky.failures());
+    net.stop();
 }

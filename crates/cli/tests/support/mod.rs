@@ -1,6 +1,8 @@
 //! A directory with tiny data and job files, and the binary run in it.
 #![allow(dead_code)]
 
+pub mod flaky;
+
 use samebit_commit::{Tag, hash};
 use samebit_trace::Receipt;
 use serde_json::Value;

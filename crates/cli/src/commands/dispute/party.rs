@@ -1,16 +1,20 @@
 //! The driver of one disputant: it reads the chain's log, computes what is asked of the story, and sends.
+//!
+//! A bond is at stake as long as a game goes on, so that no failure ends the driver but that of the chain to be the game that this version knows,
+//! and an outage longer than any clock. What is refused or fails is left to the disputant, which asks again after a pause.
 
 use super::chain::Place;
 use super::report::{Settled, place_of};
 use crate::failure::{Exit, Failure};
 use crate::screen::{Screen, grouped};
 use samebit_chain::dispute::{self, Accepted, DisputeChange, DisputeError, DisputeLog};
-use samebit_chain::{LogOptions, Receipt, Sender, SenderOptions};
+use samebit_chain::{ClientError, LogOptions, Receipt, Sender, SenderOptions};
 use samebit_dispute::{
     Event as Logged, Header, Message, Opened, Owner, Question, QuestionStatus, Seconds, Story,
 };
-use samebit_roles::{Action, Arithmetic, Disputant, Event, Mirror};
+use samebit_roles::{Action, Arithmetic, Disputant, Event, Mirror, Task};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Names of the sides, in the order of the arguments.
 pub const NAMES: [&str; 2] = ["a", "b"];
@@ -30,6 +34,24 @@ const OVERTAKEN: [&str; 9] = [
 
 /// Rounds of a dispute: each is an action of a side, or a wait.
 const ROUNDS: usize = 100_000;
+/// Rounds in a row in which the chain does not answer, before it is given up: with their pauses longer than the clocks of a question.
+const FAILED_ROUNDS: u32 = 600;
+/// The first pause after a failed round, and the longest: it doubles.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+
+/// Why a round ended early.
+enum Trouble {
+    /// The chain did not answer; it may the next time.
+    Passing(Failure),
+    /// The chain's game is not the one that this version knows.
+    Lasting(Failure),
+}
+
+impl From<DisputeError> for Trouble {
+    fn from(error: DisputeError) -> Trouble {
+        Trouble::Passing(error.into())
+    }
+}
 
 /// One side at the chain.
 pub struct Party<'a> {
@@ -71,7 +93,7 @@ impl<'a> Party<'a> {
             owner,
             story,
             sender,
-            log: place.contract.log(place.first_block, LogOptions::default()),
+            log: log(place),
             accepted: Vec::new(),
             mirror: Mirror::new(question.id()),
             disputant: Disputant::new(question.clone(), header.clone(), owner, opened),
@@ -90,12 +112,23 @@ impl<'a> Party<'a> {
     }
 
     /// Takes note of what the chain has accepted since.
-    async fn read(&mut self, now: Seconds, settled: Option<&mut Settled>) -> Result<(), Failure> {
-        let mut settled = settled;
-        for change in self.log.poll().await? {
+    async fn read(
+        &mut self,
+        place: &Place,
+        now: Seconds,
+        mut settled: Option<&mut Settled>,
+    ) -> Result<(), Trouble> {
+        let changes = match self.log.poll().await {
+            Err(DisputeError::Client(ClientError::ReorgTooDeep { .. })) => {
+                self.log = log(place);
+                vec![DisputeChange::RolledBack(None)]
+            }
+            changes => changes?,
+        };
+        for change in changes {
             match change {
                 DisputeChange::Accepted(accepted) => {
-                    let events = self.follow(&accepted)?;
+                    let events = self.follow(&accepted).map_err(Trouble::Lasting)?;
                     if let Some(settled) = &mut settled {
                         events.iter().for_each(|event| settled.note(event));
                     }
@@ -105,7 +138,7 @@ impl<'a> Party<'a> {
                     }
                     self.accepted.push(*accepted);
                 }
-                DisputeChange::RolledBack(last) => self.roll_back(last)?,
+                DisputeChange::RolledBack(last) => self.roll_back(last).map_err(Trouble::Lasting)?,
             }
         }
         if self.actions.is_empty() {
@@ -139,37 +172,41 @@ impl<'a> Party<'a> {
     }
 
     /// Does the next thing that the disputant asks for; whether there was one.
-    async fn act(
-        &mut self,
-        place: &Place,
-        now: Seconds,
-        settled: &mut Settled,
-        screen: &Screen,
-    ) -> Result<bool, Failure> {
-        let Some(action) = self.actions.pop_front() else { return Ok(false) };
-        match action {
-            Action::Compute(task) => {
-                // Whoever lies may have nothing that shows it: that side is silent, and its clock runs.
-                let messages = task.run(self.story, &Arithmetic).unwrap_or_else(|error| {
-                    screen.note(format!("{}  has no answer: {error}", self.name));
-                    Vec::new()
-                });
-                let actions = self.disputant.on(now, Event::Computed { task, messages });
-                self.actions.extend(actions);
-            }
-            Action::Send(message) => {
-                match place.contract.send(&self.sender, &self.question, &message).await {
-                    Ok(receipt) => {
-                        self.moves += u32::from(matches!(message, Message::Move { .. }));
-                        settled.sent(&message, receipt.gas_used);
-                        self.tell(&message, &receipt, screen);
-                    }
-                    Err(DisputeError::Refused { name: Some(name), .. }) if OVERTAKEN.contains(&name) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+    async fn act(&mut self, place: &Place, now: Seconds, settled: &mut Settled, screen: &Screen) -> bool {
+        match self.actions.pop_front() {
+            None => return false,
+            Some(Action::Compute(task)) => self.compute(task, now, screen),
+            Some(Action::Send(message)) => self.send(&message, place, settled, screen).await,
         }
-        Ok(true)
+        true
+    }
+
+    fn compute(&mut self, task: Task, now: Seconds, screen: &Screen) {
+        if !self.disputant.awaits(&task) {
+            return;
+        }
+        let event = match task.run(self.story, &Arithmetic) {
+            Ok(messages) => Event::Computed { task, messages },
+            // Whoever lies may have nothing that shows it. Whoever does not may have failed to read or to replay, which may work the next time.
+            Err(error) => {
+                screen.note(format!("{}  has no answer yet: {error}", self.name));
+                Event::Failed { task }
+            }
+        };
+        let actions = self.disputant.on(now, event);
+        self.actions.extend(actions);
+    }
+
+    async fn send(&mut self, message: &Message, place: &Place, settled: &mut Settled, screen: &Screen) {
+        match place.contract.send(&self.sender, &self.question, message).await {
+            Ok(receipt) => {
+                self.moves += u32::from(matches!(message, Message::Move { .. }));
+                settled.sent(message, receipt.gas_used);
+                self.tell(message, &receipt, screen);
+            }
+            Err(DisputeError::Refused { name: Some(name), .. }) if OVERTAKEN.contains(&name) => {}
+            Err(error) => screen.note(format!("{}  {error}", self.name)),
+        }
     }
 
     /// One line for each message.
@@ -187,31 +224,63 @@ impl<'a> Party<'a> {
     }
 }
 
+/// The chain's log from the dispute's first block.
+fn log(place: &Place) -> DisputeLog {
+    place.contract.log(place.first_block, LogOptions::default())
+}
+
 /// Lets both sides argue until the question is closed and each has its money.
 pub async fn argue(place: &Place, parties: &mut [Party<'_>], screen: &Screen) -> Result<Settled, Failure> {
     let mut settled = Settled::default();
+    let mut failed = 0;
     for _ in 0..ROUNDS {
-        let now = place.now().await?;
-        let mut is_busy = false;
-        for (at, party) in parties.iter_mut().enumerate() {
-            // Both read the same log; it is taken note of once.
-            let log = (at == 0).then_some(&mut settled);
-            party.read(now, log).await?;
-            if !party.is_stalled() {
-                is_busy |= party.act(place, now, &mut settled, screen).await?;
+        match round(place, parties, &mut settled, screen).await {
+            Ok(true) => return Ok(settled),
+            Ok(false) => failed = 0,
+            Err(Trouble::Passing(failure)) if failed < FAILED_ROUNDS => {
+                screen.note(&failure.message);
+                tokio::time::sleep(pause(failed)).await;
+                failed += 1;
             }
-        }
-        if parties.iter().all(Party::is_over) {
-            let status = place.contract.status(parties[0].question.id()).await?;
-            settled.status = status.unwrap_or(QuestionStatus::Open);
-            let owner = |claim| parties.iter().find(|party| party.disputant.claim() == Some(claim));
-            settled.name(|claim| owner(claim).map(|party| party.name));
-            return Ok(settled);
-        }
-        if !is_busy {
-            let waiting = parties.iter().filter(|party| !party.is_stalled());
-            place.wait(waiting.filter_map(|party| party.disputant.wakes()).min()).await?;
+            Err(Trouble::Passing(failure) | Trouble::Lasting(failure)) => return Err(failure),
         }
     }
     Err(Failure::new(Exit::Failed, format!("the dispute is not settled after {ROUNDS} rounds")))
+}
+
+/// The pause after so many failed rounds and one more.
+fn pause(failed: u32) -> Duration {
+    let [shortest, longest] = PAUSES;
+    shortest.saturating_mul(1_u32.checked_shl(failed).unwrap_or(u32::MAX)).min(longest)
+}
+
+/// One action of each side, or a wait; whether all is settled.
+async fn round(
+    place: &Place,
+    parties: &mut [Party<'_>],
+    settled: &mut Settled,
+    screen: &Screen,
+) -> Result<bool, Trouble> {
+    let now = place.now().await.map_err(Trouble::Passing)?;
+    let mut is_busy = false;
+    for (at, party) in parties.iter_mut().enumerate() {
+        // Both read the same log; it is taken note of once.
+        party.read(place, now, (at == 0).then_some(&mut *settled)).await?;
+        if !party.is_stalled() {
+            is_busy |= party.act(place, now, settled, screen).await;
+        }
+    }
+    if parties.iter().all(Party::is_over) {
+        let status = place.contract.status(parties[0].question.id()).await?;
+        settled.status = status.unwrap_or(QuestionStatus::Open);
+        let owner = |claim| parties.iter().find(|party| party.disputant.claim() == Some(claim));
+        settled.name(|claim| owner(claim).map(|party| party.name));
+        return Ok(true);
+    }
+    if !is_busy {
+        let waiting = parties.iter().filter(|party| !party.is_stalled());
+        let due = waiting.filter_map(|party| party.disputant.wakes()).min();
+        place.wait(due).await.map_err(Trouble::Passing)?;
+    }
+    Ok(false)
 }

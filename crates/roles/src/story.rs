@@ -2,22 +2,26 @@
 //!
 //! ```text
 //! Claims   roots of every step ─── steps, traces, states          once
-//!          words of one output ─── pages                          the last output asked for
-//!          one element         ─── totals, lanes, row, witnesses  the last element asked for
+//!          words of one output ─── pages                          the last few outputs asked for
+//!          one element         ─── totals, lanes, row, witnesses  the last few elements asked for
 //! ```
 //! The roots take one replay of the segment, words another one up to their step. A game stays at one output for a few moves and then at one
-//! element of it until its end, so that keeping the last of each bounds the memory and leaves three replays a game.
+//! element of it until its end, so that keeping the last few of each bounds the memory and leaves three replays a game, though a few games
+//! take turns.
 
 mod evidence;
 mod parts;
+mod recent;
 
+use crate::limits::{ELEMENTS_KEPT, TENSORS_KEPT};
+use recent::Recent;
 use samebit_commit::{Digest, Kind, Leaves, Sequence, SequenceError, state, steps, tensor};
 use samebit_dispute::limits::LANES;
 use samebit_dispute::{Evidence, JudgeKind, Output, Position, Question, Side, Story, Structure};
 use samebit_graph::Program;
 use samebit_graph::node::{DType, NodeId};
 use samebit_trace::{Claims, Element, Inside, TraceError};
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,17 +33,8 @@ pub struct Segment<C> {
     tables: Vec<Digest>,
     end: Option<Digest>,
     leaves: OnceCell<Leaves>,
-    tensor: Slot<(u64, NodeId), Tensor>,
-    element: Slot<(u64, NodeId, u64), Element>,
-}
-
-/// Where the last value that was asked for is kept.
-type Slot<K, V> = RefCell<Option<Cached<K, V>>>;
-
-/// The last value that was asked for.
-struct Cached<K, V> {
-    key: K,
-    value: Rc<V>,
+    tensors: Recent<(u64, NodeId), Tensor, TENSORS_KEPT>,
+    elements: Recent<(u64, NodeId, u64), Element, ELEMENTS_KEPT>,
 }
 
 /// The words of an output with their tree.
@@ -66,8 +61,8 @@ impl<C: Claims> Segment<C> {
             tables,
             end: None,
             leaves: OnceCell::new(),
-            tensor: RefCell::default(),
-            element: RefCell::default(),
+            tensors: Recent::default(),
+            elements: Recent::default(),
         }
     }
 
@@ -96,7 +91,7 @@ impl<C: Claims> Segment<C> {
 
     /// The words of an output of the program.
     fn tensor(&self, step: u64, node: NodeId) -> Result<Rc<Tensor>, TraceError> {
-        cached(&self.tensor, (step, node), || {
+        self.tensors.get((step, node), || {
             let step = self.number(step);
             let held = self.program.nodes.get(node as usize);
             let held = held.ok_or(TraceError::NoElement { step, node, element: 0 })?;
@@ -106,7 +101,7 @@ impl<C: Claims> Segment<C> {
 
     /// An element of an output of the program, with all that it was made from.
     fn element(&self, step: u64, node: NodeId, element: u64) -> Result<Rc<Element>, TraceError> {
-        cached(&self.element, (step, node, element), || self.claims.element(self.number(step), node, element))
+        self.elements.get((step, node, element), || self.claims.element(self.number(step), node, element))
     }
 
     /// The element of the program in which `element` of the output lies, and where it lies in there.
@@ -116,20 +111,6 @@ impl<C: Claims> Segment<C> {
         let held = self.element(step, node, outer).map_err(SequenceError::source)?;
         Ok((held, inside.map(|inside| Inside { node: inside.body_node, element })))
     }
-}
-
-/// The value kept under this key, or made and kept.
-fn cached<K: PartialEq, V, E>(
-    slot: &Slot<K, V>,
-    key: K,
-    make: impl FnOnce() -> Result<V, E>,
-) -> Result<Rc<V>, E> {
-    if let Some(held) = slot.borrow().as_ref().filter(|held| held.key == key) {
-        return Ok(held.value.clone());
-    }
-    let value = Rc::new(make()?);
-    *slot.borrow_mut() = Some(Cached { key, value: value.clone() });
-    Ok(value)
 }
 
 /// Something that the segment does not have, asked for because the other side named it.

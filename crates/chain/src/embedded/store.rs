@@ -12,7 +12,9 @@ use crate::error::{ChainError, StoreError};
 use crate::limits;
 use alloy::primitives::B256;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The file's handle; it can be open once.
 pub struct Store {
@@ -63,26 +65,42 @@ fn open(path: &Path) -> Result<Database, ChainError> {
     })
 }
 
-/// Writes block 0 beside the file's place and moves it there: a file that exists is a chain.
+/// Writes block 0 beside the file's place and links it there: a file that exists is a chain, and nobody replaces it.
 fn create(path: &Path, genesis: &Genesis) -> Result<(), ChainError> {
     let file = |source| ChainError::File { path: path.to_owned(), source };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(file)?;
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let beside = beside(path);
     match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(file(error)),
         _ => {}
     }
-    let database = open(&beside)?;
+    write_genesis(&beside, genesis)?;
+    let linked = std::fs::hard_link(&beside, path);
+    std::fs::remove_file(&beside).map_err(file)?;
+    match linked {
+        // Somebody else began the chain meanwhile: that one counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        linked => linked.and_then(|()| sync_folder(parent)).map_err(file),
+    }
+}
+
+/// A name that nobody else uses: not another process, and not another thread of this one.
+fn beside(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_extension(format!("{}.{count}.tmp", std::process::id()))
+}
+
+fn write_genesis(path: &Path, genesis: &Genesis) -> Result<(), ChainError> {
+    let database = open(path)?;
     let transaction = database.begin_write()?;
     let digest = genesis.digest();
     transaction.open_table(ABOUT)?.insert(GENESIS, digest.0)?;
     let block = super::block::genesis(genesis.timestamp, genesis.changes(), digest);
     write_block(&transaction, &block)?;
     transaction.commit()?;
-    drop(database);
-    std::fs::rename(&beside, path).map_err(file)?;
-    sync_folder(parent).map_err(file)
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -158,4 +176,36 @@ fn write_changes(transaction: &WriteTransaction, changes: &Changes) -> Result<()
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two processes find no file at once and both begin a chain.
+    #[test]
+    fn whoever_begins_a_chain_second_opens_the_first_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chain");
+        let [first, second] =
+            [1, 2].map(|timestamp| Genesis { timestamp, ..Genesis::funding(&[], 0).unwrap() });
+        create(&path, &first).unwrap();
+        create(&path, &second).unwrap();
+        Store::open(&path, &first).unwrap();
+        assert!(matches!(Store::open(&path, &second), Err(ChainError::OtherGenesis { .. })));
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["chain"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn many_who_begin_a_chain_at_once_have_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, genesis) = (folder.path().join("chain"), Genesis::funding(&[], 0).unwrap());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| create(&path, &genesis).unwrap());
+            }
+        });
+        Store::open(&path, &genesis).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, with the values in it.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use std::path::PathBuf;
 
 /// Why the embedded chain could not be opened or could not go on.
@@ -150,6 +150,16 @@ pub enum Refusal {
         missing: u64,
         /// How long was waited.
         seconds: u64,
+    },
+    /// The account cannot pay for what would wait for an earlier nonce.
+    #[error(
+        "insufficient funds: {cost} wei for the transactions that wait for an earlier nonce, the account has {balance}"
+    )]
+    Funds {
+        /// What it has.
+        balance: U256,
+        /// The most that this transaction and those that wait may cost.
+        cost: U256,
     },
     /// Another transaction with this nonce is waiting.
     #[error("replacement transaction underpriced: another transaction with nonce {0} is waiting")]

@@ -143,6 +143,29 @@ async fn nonces_may_arrive_in_any_order() {
     chain.submit(signed(&key, payment(5))).await.unwrap();
 }
 
+#[tokio::test]
+async fn what_waits_for_a_nonce_can_be_paid_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = open(folder.path());
+    let broke = signed(&PrivateKeySigner::random(), payment(3));
+    let submitted = tokio::time::timeout(std::time::Duration::from_secs(5), refusal(&chain, broke)).await;
+    assert!(matches!(submitted, Ok(Refusal::Funds { balance: U256::ZERO, .. })), "{submitted:?}");
+
+    // Each can be paid for, both cannot.
+    let half = |nonce| TxEip1559 { value: U256::from(ETHER / 2), ..payment(nonce) };
+    let first = {
+        let (chain, bytes) = (chain.clone(), signed(&accounts::key(1), half(2)));
+        tokio::spawn(async move { chain.submit(bytes).await })
+    };
+    tokio::task::yield_now().await;
+    let second = refusal(&chain, signed(&accounts::key(1), half(3))).await;
+    assert!(matches!(second, Refusal::Funds { cost, .. } if cost > U256::from(ETHER)), "{second}");
+    for nonce in 0..2 {
+        chain.submit(signed(&accounts::key(1), payment(nonce))).await.unwrap();
+    }
+    first.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_arrive_together_share_blocks() {
     const EACH: u64 = 100;

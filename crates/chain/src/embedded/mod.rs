@@ -161,8 +161,9 @@ impl Chain {
         if snapshot.place(hash)?.is_some() {
             return Ok(Submitted { hash, waiter: None });
         }
-        let stored = snapshot.nonce(accepted.sender)?;
-        let waiter = queue.pool.submit(accepted, stored, Instant::now())?;
+        let account = snapshot.account(accepted.sender)?;
+        let (stored, balance) = account.map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
+        let waiter = queue.pool.submit(accepted, stored, balance, Instant::now())?;
         shared.arrived.notify_one();
         Ok(Submitted { hash, waiter: Some(waiter) })
     }

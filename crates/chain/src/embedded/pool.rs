@@ -11,7 +11,7 @@ use super::block::Accepted;
 use crate::error::Refusal;
 use crate::limits;
 use alloy::consensus::Transaction;
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,8 +40,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Takes a transaction in; `stored` is its account's next nonce on the chain, read while nobody else has the pool.
-    pub fn submit(&mut self, transaction: Accepted, stored: u64, now: Instant) -> Result<Waiter, Refusal> {
+    /// Takes a transaction in; `stored` is its account's next nonce on the chain and `balance` its wei, read while nobody else has the pool.
+    pub fn submit(
+        &mut self,
+        transaction: Accepted,
+        stored: u64,
+        balance: U256,
+        now: Instant,
+    ) -> Result<Waiter, Refusal> {
         if self.waiters.contains_key(&transaction.hash) {
             return self.wait_for(transaction.hash);
         }
@@ -60,6 +66,10 @@ impl Pool {
         if found - next > limits::NONCE_GAP {
             return Err(Refusal::NonceTooHigh { next, found });
         }
+        // What runs at once is refused by the EVM at once; what waits would take the place of others at no cost.
+        if found > next {
+            self.check_funds(&transaction, balance)?;
+        }
         let (hash, transaction) = (transaction.hash, Arc::new(transaction));
         self.bytes += transaction.bytes.len();
         self.waiters.insert(hash, Vec::new());
@@ -71,6 +81,15 @@ impl Pool {
             self.waiting.insert((sender, found), Waiting { transaction, until });
         }
         self.wait_for(hash)
+    }
+
+    /// Whether the account can pay for the transaction and all that wait for a nonce before them.
+    fn check_funds(&self, transaction: &Accepted, balance: U256) -> Result<(), Refusal> {
+        let sender = transaction.sender;
+        let waiting = self.waiting.range((sender, 0)..=(sender, u64::MAX));
+        let waiting = waiting.map(|(_, waiting)| cost(&waiting.transaction));
+        let cost = waiting.fold(cost(transaction), U256::saturating_add);
+        if cost > balance { Err(Refusal::Funds { balance, cost }) } else { Ok(()) }
     }
 
     fn wait_for(&mut self, hash: B256) -> Result<Waiter, Refusal> {
@@ -194,4 +213,11 @@ impl Pool {
         }
         *self = Self::default();
     }
+}
+
+/// The most wei that a transaction may take from its account.
+fn cost(transaction: &Accepted) -> U256 {
+    let envelope = &transaction.envelope;
+    let gas = U256::from(envelope.gas_limit()).saturating_mul(U256::from(envelope.max_fee_per_gas()));
+    gas.saturating_add(envelope.value())
 }

@@ -293,11 +293,20 @@ impl Bench {
         self.seated.clear();
     }
 
-    /// What came of a task.
-    pub fn answered(&mut self, now: Seconds, task: disputant::Task, messages: Vec<Argument>) {
-        if let Some(seat) = self.seated.get_mut(&task.position.question) {
-            let _ = seat.disputant.on(Time(now.0), Told::Computed { task, messages });
-        }
+    /// Tells a disputant what came of its task; what is to be done next.
+    pub fn answered(
+        &mut self,
+        now: Seconds,
+        task: disputant::Task,
+        messages: Option<Vec<Argument>>,
+    ) -> Vec<(Piece, disputant::Action)> {
+        let Some(seat) = self.seated.get_mut(&task.position.question) else { return Vec::new() };
+        let event = match messages {
+            Some(messages) => Told::Computed { task, messages },
+            None => Told::Failed { task },
+        };
+        let due = seat.disputant.on(Time(now.0), event);
+        due.into_iter().map(|action| (seat.piece, action)).collect()
     }
 
     /// Tells each disputant what its question's log has more, and asks it what is to be done.

@@ -6,6 +6,7 @@ use crate::message::{Message, Piece, Purpose};
 use crate::party::{Desk, Lot, Ran};
 use crate::planted::{Bug, planted};
 use crate::solver::contest;
+use crate::whistleblower::is_being_checked;
 use samebit_commit::Digest;
 use samebit_dispute::ClaimStatus;
 use samebit_market::job::{BatchStage, Draw, DrawStage};
@@ -28,6 +29,9 @@ impl Verifier {
                 }
                 for (at, draw) in (0..).map(DrawId).zip(&lot.batch.draws) {
                     check(desk, &lot, at, draw);
+                }
+                if lot.running.solver != desk.me {
+                    remember(desk, &lot);
                 }
             }
         }
@@ -56,6 +60,16 @@ fn check(desk: &mut Desk<'_>, lot: &Lot<'_>, at: DrawId, draw: &Draw) {
         // The interior is right and the end is not: nobody else is bound to say so.
         stage if stage.is_end() && !lot.agrees(index, &ran) => accuse(desk, lot, index, false, 0),
         _ => {}
+    }
+}
+
+/// Another end of a piece that it ran for an earlier attempt is false, whoever is drawn for it now.
+fn remember(desk: &mut Desk<'_>, lot: &Lot<'_>) {
+    for index in 0..lot.posted.leaves.len() {
+        let is_false = desk.records.ran(&lot.piece(index)).is_some_and(|ran| !lot.agrees(index, ran));
+        if is_false && !is_being_checked(lot, index) {
+            accuse(desk, lot, index, false, STAGGER);
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl Whistleblower {
 }
 
 /// Whether those who are drawn for a segment have not come to an end with it.
-fn is_being_checked(lot: &Lot<'_>, index: usize) -> bool {
+pub fn is_being_checked(lot: &Lot<'_>, index: usize) -> bool {
     let segment = lot.segment(index);
     lot.batch.draws.iter().any(|draw| {
         draw.segment == segment && !matches!(draw.stage, DrawStage::Checked | DrawStage::Unchecked)

@@ -83,11 +83,12 @@ impl Pool {
         self.wait_for(hash)
     }
 
-    /// Whether the account can pay for the transaction and all that wait for a nonce before them.
+    /// Whether the account can pay for the transaction and all that wait for a nonce before them; what it could not pay for even alone will be
+    /// refused in its turn, and costs it nothing.
     fn check_funds(&self, transaction: &Accepted, balance: U256) -> Result<(), Refusal> {
         let sender = transaction.sender;
         let waiting = self.waiting.range((sender, 0)..=(sender, u64::MAX));
-        let waiting = waiting.map(|(_, waiting)| cost(&waiting.transaction));
+        let waiting = waiting.map(|(_, waiting)| cost(&waiting.transaction)).filter(|cost| *cost <= balance);
         let cost = waiting.fold(cost(transaction), U256::saturating_add);
         if cost > balance { Err(Refusal::Funds { balance, cost }) } else { Ok(()) }
     }

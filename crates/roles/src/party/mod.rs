@@ -239,14 +239,14 @@ impl<R: Referee> Party<R> {
                 self.hearsay.evidence.insert((piece, index), *evidence);
                 return Vec::new();
             }
-            (Task::Answer(_, task), Outcome::Answered(messages)) => {
-                self.bench.answered(self.now, task, messages);
-                return Vec::new();
-            }
-            (Task::Answer(_, task), _) => {
-                // A side that cannot answer has nothing to say.
-                self.bench.answered(self.now, task, Vec::new());
-                return Vec::new();
+            (Task::Answer(_, task), outcome) => {
+                // What failed is not silence: it is asked for again.
+                let messages = match outcome {
+                    Outcome::Answered(messages) => Some(messages),
+                    _ => None,
+                };
+                let due = self.bench.answered(self.now, task, messages);
+                return due.into_iter().map(Action::from).collect();
             }
             _ => {
                 self.pace.failed(key);

@@ -18,8 +18,6 @@ const FUNDS_WEI: u128 = 10_000 * 10u128.pow(18);
 const DEFAULT_ACCOUNTS: u32 = 10;
 /// How long a development chain goes without a block: contracts see time pass.
 const EMPTY_BLOCKS: Duration = Duration::from_secs(1);
-/// The chain's file in its folder.
-const FILE: &str = "chain.redb";
 
 /// Why a development chain did not start.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +91,9 @@ impl DevnetConfig {
 }
 
 impl Devnet {
+    /// The chain's file in its folder.
+    pub const FILE: &str = "chain.redb";
+
     /// A development chain in this folder, which is made if it is not there.
     pub fn in_folder(folder: impl Into<PathBuf>) -> DevnetBuilder {
         let options = Options { empty_blocks: Some(EMPTY_BLOCKS), development_clock: true };
@@ -155,7 +156,7 @@ impl DevnetBuilder {
         let keys: Vec<_> = (0..self.accounts).map(accounts::key).collect();
         let addresses: Vec<Address> = keys.iter().map(|key| key.address()).collect();
         let genesis = Genesis::funding(&addresses, FUNDS_WEI)?;
-        let chain = Chain::open_with_clock(self.folder.join(FILE), &genesis, self.options, clock)?;
+        let chain = Chain::open_with_clock(self.folder.join(Devnet::FILE), &genesis, self.options, clock)?;
         let client = Client::in_process(&chain).await?;
         let sender = client.sender(keys[0].clone(), SenderOptions::default());
         let mut contracts = deploy(&client, &sender, &self.artifacts).await?;

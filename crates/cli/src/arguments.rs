@@ -7,7 +7,7 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok, 1 failed, 2 bad usage or input, 3 not reachable, 4 verification mismatch.
 Settings come from flags, then SAMEBIT_BACKEND and SAMEBIT_THREADS, then samebit.toml here, then samebit/config.toml in the user's
-config directory (keys: backend, threads).";
+config directory (keys: backend, threads; chain, as `devnet` writes it).";
 
 /// Trains and runs neural networks with arithmetic that is the same to the last bit on every machine
 #[derive(Parser, Debug)]
@@ -113,7 +113,7 @@ pub struct Generate {
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub tokens: u32,
     /// 0 takes the likeliest token, 1 draws as the model says
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature, allow_negative_numbers = true)]
     pub temperature: f32,
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]

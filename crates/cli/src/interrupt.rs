@@ -28,7 +28,7 @@ impl Interrupt {
             if seen.swap(true, Ordering::SeqCst) {
                 std::process::exit(KILLED);
             }
-            eprintln!("stopping after this step; once more stops at once");
+            eprintln!("stopping; once more stops at once");
         };
         if let Err(error) = ctrlc::set_handler(handler) {
             eprintln!("warning: Ctrl-C will stop at once: {error}");

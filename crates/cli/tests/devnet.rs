@@ -91,3 +91,15 @@ fn a_dispute_goes_on_whatever_the_chain_answers() {
     assert!(is_told("busy") && is_told("refuses to"), "{} failures: {ran:?}", flaky.failures());
     net.stop();
 }
+
+#[test]
+fn a_folder_of_somebody_else_is_left_as_it_was() {
+    let world = World::new();
+    std::fs::create_dir(world.path("net")).expect("a folder");
+    world.write("net/samebit.toml", "threads = 1\n");
+    let ran = world.samebit(&["devnet", "--dir", "net", "--port", "0"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("hint: give another --dir"), "{ran:?}");
+    assert_eq!(world.read("net/samebit.toml"), b"threads = 1\n");
+    assert!(!world.path("net/chain.redb").exists());
+}

@@ -325,6 +325,7 @@ const LISTED_LIMIT: usize = 24;
 pub(crate) fn nearest_hint<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
+    known.dedup();
     let lower = word.to_lowercase().replace('-', "_");
     let nearest =
         known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(&lower, candidate));

@@ -3,7 +3,7 @@
 //! ```text
 //! samebit-bench product [--rounds N] [--threads 1,2] [--shape MxNxK]     our product, crate gemm, crate faer
 //! samebit-bench exact [the same]                                         our products of integers, the fastest of both and PyTorch in f32
-//! samebit-bench step JOB.yaml [THREADS [ROUNDS [NUMERICS]]]              our training step, PyTorch's (SAMEBIT_PYTHON)
+//! samebit-bench step JOB.yaml [THREADS [ROUNDS [NUMERICS [MODE]]]]       our training step, PyTorch's (SAMEBIT_PYTHON), eager or compiled
 //! samebit-bench profile JOB.yaml [THREADS [ROUNDS [NUMERICS]]]           where our step's time goes, and what the machine could do
 //! samebit-bench segment JOB.yaml DIR THREADS STEPS                       hashing and storing beside a segment's steps
 //! samebit-bench convergence DIR DOCS [MODEL]                             trains in every profile, writes the table and the curves

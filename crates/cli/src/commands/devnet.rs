@@ -20,6 +20,12 @@ use std::time::Duration;
 /// How often it is looked whether somebody asked to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Where commands look for a chain.
+const CONFIG: &str = "samebit.toml";
+
+/// How the file begins that a development chain has written.
+const INSECURE: &str = "# INSECURE: everybody has the keys of";
+
 /// What scripts are told when the chain is served.
 #[derive(Serialize)]
 struct Report {
@@ -40,12 +46,13 @@ struct Account {
 /// Runs a development chain.
 pub fn devnet(arguments: &Arguments, screen: &Screen) -> Outcome {
     std::fs::create_dir_all(&arguments.dir).map_err(|error| Failure::file(&arguments.dir, &error))?;
+    check_folder(&arguments.dir)?;
     let interrupt = Interrupt::listen();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Failed, format!("no threads for the chain: {error}")))?;
     runtime.block_on(async {
         let devnet = start(arguments).await?;
-        let path = arguments.dir.join("samebit.toml");
+        let path = arguments.dir.join(CONFIG);
         write_whole(&path, toml(&devnet.config).as_bytes())?;
         let report = Report::new(&devnet.config, path.clone());
         report.say(screen);
@@ -62,6 +69,24 @@ pub fn devnet(arguments: &Arguments, screen: &Screen) -> Outcome {
         arguments.dir.display()
     ));
     Ok(Exit::Ok)
+}
+
+/// The folder is a chain's or empty: what is written into it, and removed, is nobody else's.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    let config = folder.join(CONFIG);
+    let is_foreign = match std::fs::read_to_string(&config) {
+        Ok(text) => !text.starts_with(INSECURE),
+        Err(_) => config.exists(),
+    };
+    let mut names = std::fs::read_dir(folder).map_err(|error| Failure::file(folder, &error))?;
+    if is_foreign || (!folder.join(Devnet::FILE).exists() && names.next().is_some()) {
+        return Err(Failure::input(format!(
+            "{} holds something else than a development chain",
+            folder.display()
+        ))
+        .with_hint("give another --dir"));
+    }
+    Ok(())
 }
 
 async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
@@ -89,9 +114,7 @@ async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
 
 /// The part of samebit.toml that says where the chain is.
 fn toml(config: &DevnetConfig) -> String {
-    let mut text = String::from(
-        "# INSECURE: everybody has the keys of a development chain's accounts. Never use them elsewhere.\n[chain]\n",
-    );
+    let mut text = format!("{INSECURE} a development chain's accounts. Never use them elsewhere.\n[chain]\n");
     let url = config.rpc_url.as_deref().unwrap_or_default();
     write!(text, "chain_id = {}\nrpc_url = {url:?}\n\n[chain.contracts]\n", config.chain_id).expect("memory");
     for (name, address) in &config.contracts {

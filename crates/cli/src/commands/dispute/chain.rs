@@ -148,16 +148,20 @@ fn owners(client: &Client, arguments: &Dispute) -> Result<[PrivateKeySigner; 2],
 
 /// What the chain says when it does not work.
 pub fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        error.to_string().replace(" (hint: ", "\nhint: ").trim_end_matches(')').to_owned(),
-    )
+    let text = error.to_string();
+    let text = match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (hint: ")) {
+        Some((message, hint)) => format!("{message}\nhint: {hint}"),
+        None => text,
+    };
+    Failure::new(Exit::Failed, text)
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match &error {
-            ClientError::Request { .. } => Failure { exit: Exit::Unreachable, ..failed(error) },
+            ClientError::Request { .. } => Failure { exit: Exit::Unreachable, ..failed(error) }.with_hint(
+                "is the chain running? its URL is from --rpc-url, SAMEBIT_RPC_URL or samebit.toml here",
+            ),
             ClientError::Url { .. } => Failure { exit: Exit::Input, ..failed(error) },
             _ => failed(error),
         }

@@ -35,7 +35,7 @@ pub fn same_job(a: &Stored, b: &Stored) -> Result<(), Failure> {
         }
     };
     Err(Failure::input(format!(
-        "the runs are of different jobs: {difference}\nhint: pinpoint compares two runs of one job"
+        "the runs are of different jobs: {difference}\nhint: give two runs of one job"
     )))
 }
 

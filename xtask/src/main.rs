@@ -69,7 +69,17 @@ const SLOW: [&str; 6] =
 fn test(slow: bool) -> Task {
     tidy::tidy(&root())?;
     cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "samebit-bench",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
     if is_installed("nextest") {
         cargo(&["nextest", "run", "--locked", "--no-fail-fast"])?;
         cargo(&["test", "--locked", "--doc"])?;

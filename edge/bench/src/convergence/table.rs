@@ -14,7 +14,7 @@ pub const HEADER: &str = "\
 The same GPT, seed and batches, trained in each profile; what differs is how the products of linear layers and attention are computed. Written by
 `cargo xtask convergence`, which also trains what is missing. **Difference** is the mean over all steps of the training loss (nats a byte) less that of f32 at
 the same step; runs part by rounding alone and then wander, so that a difference of seeds' size says nothing. The aims: at most 0.002 for exact14 and
-exact21, 0.015 for exact8. A model of which no run is finished has no section: gpt-22m (22 M parameters) is to be trained by the same command.
+exact21, 0.015 for exact8. A model of which no run is finished has no section.
 ";
 
 /// The losses of a model's finished runs, with the profile and the seed of each.

@@ -78,7 +78,7 @@ impl Settled {
 
 /// Where a position is, in words.
 pub fn place_of(position: &Position) -> String {
-    let mut text = format!("step {}", position.step);
+    let mut text = format!("step {} of the segment", position.step);
     match position.stage {
         Stage::Steps => return format!("the tree of steps, level {}", position.level),
         Stage::State | Stage::Sink => text += ", state",

@@ -169,6 +169,5 @@ impl GetStreamPair for Stream {
 /// Whether a connection has no path but through a relay.
 pub fn is_relayed(connection: &Connection) -> bool {
     let paths = connection.paths();
-    let is_relayed = paths.iter().any(|path| path.is_selected() && path.is_relay());
-    is_relayed
+    paths.iter().any(|path| path.is_selected() && path.is_relay())
 }

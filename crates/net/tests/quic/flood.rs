@@ -105,7 +105,7 @@ async fn stands<F: Future<Output = ()> + Send + 'static>(
     let victim = Victim::start();
     let at = victim.at.clone();
     let mut peer = Peer::start(2).await;
-    peer.know(&[at.clone()]);
+    peer.know(std::slice::from_ref(&at));
     peer.wait_up(at.peer).await;
     let quiet = honest(&mut peer, &at, Duration::from_secs(1)).await;
     let before = victim.peak();
@@ -230,7 +230,7 @@ async fn requests_beyond_the_limit_are_refused_at_once() {
     let mut peer = Peer::start(1).await;
     let silent = Peer::start(2).await;
     let at = silent.address();
-    peer.know(&[at.clone()]);
+    peer.know(std::slice::from_ref(&at));
     peer.wait_up(at.peer).await;
     for request in 0..samebit_net::limits::ASKED as u64 + 1 {
         let command = Command::Ask { request: RequestId(request), peer: at.peer, body: vec![0; 100] };

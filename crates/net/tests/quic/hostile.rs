@@ -16,7 +16,7 @@ async fn closed(connection: &Connection) -> String {
 /// That an honest peer is served as if nothing were.
 async fn honest_is_served(victim: &mut Peer, at: &PeerAddress) {
     let mut honest = Peer::start(200).await;
-    honest.know(&[at.clone()]);
+    honest.know(std::slice::from_ref(at));
     let (answer, ()) = tokio::join!(honest.ask(at.peer, b"abc"), victim.reply());
     assert_eq!(answer, Ok(b"cba".to_vec()));
     honest.close().await;

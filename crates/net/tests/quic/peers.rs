@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 async fn two_peers_speak_both_ways() {
     let (mut a, mut b) = (Peer::start(1).await, Peer::start(2).await);
     let (at_a, at_b) = (a.address(), b.address());
-    a.know(&[at_b.clone()]);
+    a.know(std::slice::from_ref(&at_b));
     a.wait_up(at_b.peer).await;
     b.wait_up(at_a.peer).await;
     a.publish(b"from a");
@@ -34,8 +34,8 @@ async fn two_peers_speak_both_ways() {
 async fn both_call_at_once_and_one_link_stays() {
     let (mut a, mut b) = (Peer::start(1).await, Peer::start(2).await);
     let (at_a, at_b) = (a.address(), b.address());
-    a.know(&[at_b.clone()]);
-    b.know(&[at_a.clone()]);
+    a.know(std::slice::from_ref(&at_b));
+    b.know(std::slice::from_ref(&at_a));
     for round in 0..20u8 {
         let body = [round, 1];
         let (answer, ()) = tokio::join!(a.ask(at_b.peer, &body), b.reply());
@@ -70,7 +70,7 @@ async fn notices_pass_through_peers_between_and_wait_for_those_that_come_late() 
 async fn requests_and_answers_have_limits_and_ends() {
     let (mut a, mut b) = (Peer::start(1).await, Peer::start(2).await);
     let at_b = b.address();
-    a.know(&[at_b.clone()]);
+    a.know(std::slice::from_ref(&at_b));
     let largest = vec![7; REQUEST_BYTES as usize];
     let (answer, ()) = tokio::join!(a.ask(at_b.peer, &largest), b.reply());
     assert_eq!(answer.map(|body| body.len()), Ok(largest.len()));
@@ -99,7 +99,7 @@ async fn a_peer_that_is_not_there_is_said_to_be_unreachable_and_found_when_it_co
     let gone = Peer::start(2).await;
     let at_gone = gone.address();
     let folder = gone.close().await;
-    a.know(&[at_gone.clone()]);
+    a.know(std::slice::from_ref(&at_gone));
     let answer = a.ask(at_gone.peer, b"anybody").await;
     assert!(matches!(answer, Err(AskError::Unreachable { .. })), "{answer:?}");
     // It comes back at another address, which the list tells.
@@ -114,7 +114,7 @@ async fn peers_of_another_network_refuse_each_other() {
     let mut a = Peer::start(1).await;
     let mut b = Peer::start_with(2, |config| config.network = NetworkId([6; 32])).await;
     let at_b = b.address();
-    a.know(&[at_b.clone()]);
+    a.know(std::slice::from_ref(&at_b));
     let refused =
         |event: &Event| if let Event::Refused { reason, .. } = event { Some(reason.clone()) } else { None };
     for peer in [&mut a, &mut b] {

@@ -122,7 +122,7 @@ library Merkle {
         }
     }
 
-    /// @dev The top above one node of a level, with all siblings from number `taken` on.
+    /// @dev The top above one node of a level, with all siblings from number `taken` on. A node is absent if both of its halves are.
     function _climb(bytes32 node, uint256 index, uint256 width, bytes32[] calldata siblings, uint256 taken)
         private
         view
@@ -133,9 +133,12 @@ library Merkle {
                 bytes32 other;
                 if (index ^ 1 < width) {
                     if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
-                    other = siblings[taken++];
+                    assembly ("memory-safe") {
+                        other := calldataload(add(siblings.offset, shl(5, taken)))
+                    }
+                    taken++;
                 }
-                node = index & 1 == 0 ? inner(node, other) : inner(other, node);
+                if (node | other != 0) node = index & 1 == 0 ? inner(node, other) : inner(other, node);
                 index >>= 1;
             }
             if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
@@ -174,20 +177,7 @@ library Merkle {
         returns (bytes32 top)
     {
         if (index >= count) revert LeafBeyondEnd(index, count);
-        unchecked {
-            top = leaf;
-            uint256 taken;
-            for (; count > 1; count = (count + 1) >> 1) {
-                bytes32 sibling;
-                if (index ^ 1 < count) {
-                    if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
-                    sibling = siblings[taken++];
-                }
-                top = index & 1 == 0 ? join(top, sibling) : join(sibling, top);
-                index >>= 1;
-            }
-            if (taken != siblings.length) revert WrongSiblingCount(siblings.length, taken);
-        }
+        return _climb(leaf, index, count, siblings, 0);
     }
 
     /// @dev The node `depth` levels above `count` nodes, the others on its right being absent. The nodes are used up.

@@ -9,11 +9,12 @@
 //! ```
 
 use crate::receipt::{Receipt, RunRecord};
-use crate::{Job, Runner, TraceError, regular};
+use crate::words::{check_words, open_words, read_words, write_atomically, write_words};
+use crate::{Job, Runner, TraceError, regular, statefile};
 use samebit_commit::{Canonical, DType, tensor};
 use samebit_graph::{Program, Spec};
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,9 +26,6 @@ pub enum Keep {
     /// The first and the last.
     Last,
 }
-
-/// Words moved between memory and disk at a time.
-const PIECE_WORDS: usize = 1 << 18;
 
 /// The largest receipt, in bytes: a segment takes about 200.
 pub const RECEIPT_BYTES_LIMIT: u64 = 1 << 30;
@@ -81,9 +79,7 @@ impl Folder {
         for (table, words) in job.program.tables.iter().zip(job.tables.iter()) {
             write_atomically(&self.table_path(&table.name), |file| write_words(file, words))?;
         }
-        write_atomically(&self.state_path(0), |file| {
-            states.iter().try_for_each(|words| write_words(file, words))
-        })?;
+        statefile::write_given(&self.state_path(0), &[], states)?;
         self.write_json("run.json", record)?;
         self.write_receipt(receipt)
     }
@@ -97,19 +93,7 @@ impl Folder {
     /// # Errors
     /// A file that cannot be written.
     pub fn write_state(&self, step: u64, runner: &Runner) -> Result<(), TraceError> {
-        let states = &runner.job().program.states;
-        let mut piece = vec![0; PIECE_WORDS];
-        write_atomically(&self.state_path(step), |file| {
-            for (index, state) in states.iter().enumerate() {
-                let len = state.len() as usize;
-                for at in (0..len).step_by(PIECE_WORDS) {
-                    let count = PIECE_WORDS.min(len - at);
-                    runner.engine().read_state(index, at, &mut piece[..count]);
-                    write_words(file, &piece[..count])?;
-                }
-            }
-            Ok(())
-        })
+        statefile::write(&self.state_path(step), &[], runner)
     }
 
     /// Removes every state but the first one and the one before `step`.
@@ -143,23 +127,16 @@ impl Folder {
         &self,
         step: u64,
         program: &Program,
-        mut each: impl FnMut(usize, Vec<u32>) -> Result<(), TraceError>,
+        each: impl FnMut(usize, Vec<u32>) -> Result<(), TraceError>,
     ) -> Result<(), TraceError> {
-        let path = self.state_path(step);
-        let expected: u64 = program.states.iter().map(|state| state.len() * 4).sum();
-        let file = match open_words(&path, expected) {
+        let tensors: Vec<(DType, u64)> =
+            program.states.iter().map(|state| (state.dtype, state.len())).collect();
+        match statefile::read(&self.state_path(step), 0, &tensors, each) {
             Err(TraceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                return Err(TraceError::NoState { step });
+                Err(TraceError::NoState { step })
             }
-            file => file?,
-        };
-        let mut file = BufReader::with_capacity(PIECE_WORDS * 4, file);
-        for (index, state) in program.states.iter().enumerate() {
-            let words = read_words(&mut file, state.len() as usize).map_err(TraceError::file(&path))?;
-            check_words(&path, state.dtype, &words)?;
-            each(index, words)?;
+            read => read,
         }
-        Ok(())
     }
 
     /// Reads a state into a runner.
@@ -273,24 +250,6 @@ impl Folder {
     }
 }
 
-/// Opens a file that has to hold exactly so many bytes.
-fn open_words(path: &Path, expected: u64) -> Result<File, TraceError> {
-    let (file, found) = regular::open(path, u64::MAX)?;
-    match found == expected {
-        true => Ok(file),
-        false => Err(TraceError::malformed(path, format!("{found} bytes instead of {expected}"))),
-    }
-}
-
-/// Floats in a tensor have one NaN; bytes with another are no tensor's.
-fn check_words(path: &Path, dtype: DType, words: &[u32]) -> Result<(), TraceError> {
-    let is_foreign = |word: &u32| samebit_num::canonical(*word) != *word;
-    match dtype == DType::F32 && words.iter().any(is_foreign) {
-        true => Err(TraceError::malformed(path, "it holds a NaN that is not 0x7fc00000")),
-        false => Ok(()),
-    }
-}
-
 /// An error unless the roots agree.
 pub(crate) fn expect(
     what: &str,
@@ -301,55 +260,4 @@ pub(crate) fn expect(
         return Ok(());
     }
     Err(TraceError::Mismatch { what: what.to_owned(), found, expected })
-}
-
-/// Writes beside the file, to disk, and renames: the file is the old one or the new one.
-pub(crate) fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<(), TraceError> {
-    let partial = path.with_extension("partial");
-    let written = File::create(&partial).and_then(|file| {
-        let mut file = BufWriter::with_capacity(1 << 20, file);
-        write(&mut file)?;
-        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
-    });
-    let placed = written.and_then(|()| fs::rename(&partial, path)).and_then(|()| sync_folder(path));
-    placed.map_err(|error| {
-        // The error that matters is the one in hand; a partial file that stays is overwritten by the next attempt.
-        let _ = fs::remove_file(&partial);
-        TraceError::file(path)(error)
-    })
-}
-
-/// Makes a rename durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-fn write_words(file: &mut impl Write, words: &[u32]) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(words.len().min(PIECE_WORDS) * 4);
-    for piece in words.chunks(PIECE_WORDS) {
-        bytes.clear();
-        bytes.extend(piece.iter().flat_map(|word| word.to_le_bytes()));
-        file.write_all(&bytes)?;
-    }
-    Ok(())
-}
-
-fn read_words(file: &mut impl Read, len: usize) -> std::io::Result<Vec<u32>> {
-    let mut words = Vec::new();
-    // A file may be long and take no room on the disk.
-    words.try_reserve_exact(len).map_err(|_| std::io::Error::from(ErrorKind::OutOfMemory))?;
-    let mut bytes = vec![0; len.min(PIECE_WORDS) * 4];
-    while words.len() < len {
-        let count = (len - words.len()).min(PIECE_WORDS) * 4;
-        file.read_exact(&mut bytes[..count])?;
-        words.extend(
-            bytes[..count]
-                .chunks_exact(4)
-                .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])),
-        );
-    }
-    Ok(words)
 }

@@ -24,13 +24,16 @@ mod folder;
 mod interior;
 mod job;
 mod metrics;
+pub mod parcel;
 mod receipt;
 pub mod regular;
 mod replay;
 mod runner;
+mod statefile;
 mod stored;
 mod verify;
 pub mod witness;
+mod words;
 
 pub use claims::{Claims, Pages, SegmentRoots};
 pub use drive::{Control, drive};

@@ -5,8 +5,8 @@
 //! ```
 //! A number is the shortest decimal that reads back to the same binary32; one that is not finite is null. So a line has one form.
 
-use crate::folder::write_atomically;
 use crate::job::table;
+use crate::words::write_atomically;
 use crate::{Folder, Job, TraceError, regular};
 use samebit_engine::Outcome;
 use serde::{Deserialize, Serialize};

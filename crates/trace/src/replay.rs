@@ -2,7 +2,7 @@
 
 use crate::claims::sequence_of_steps;
 use crate::runner::Words;
-use crate::{Claims, Folder, Runner, SegmentRoots, TraceError};
+use crate::{Claims, Folder, Runner, SegmentRoots, TraceError, parcel};
 use samebit_commit::Leaves;
 use samebit_commit::state::Entry;
 use samebit_graph::Program;
@@ -10,6 +10,7 @@ use samebit_graph::node::NodeId;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The run of a receipt: its leaves are the segments' state roots.
@@ -18,16 +19,33 @@ pub type RunSequence = Leaves;
 /// One segment of a stored run, replayed on demand; the sequence of its steps. The roots take one traced replay of the segment, the words of
 /// nodes another one up to their step.
 pub struct Replay<'a> {
-    folder: &'a Folder,
+    states: States<'a>,
     segment: Range<u64>,
     runner: RefCell<Runner>,
     roots: OnceCell<SegmentRoots>,
 }
 
+/// What a segment is replayed from.
+enum States<'a> {
+    /// The states of a run.
+    Folder(&'a Folder),
+    /// The state before its first step ([`parcel`]).
+    File(PathBuf),
+}
+
 impl<'a> Replay<'a> {
     /// The steps `segment` of the run in `folder`, as `runner` (with the run's faults) replays them.
     pub fn new(folder: &'a Folder, segment: Range<u64>, runner: Runner) -> Replay<'a> {
-        Replay { folder, segment, runner: RefCell::new(runner), roots: OnceCell::new() }
+        Replay::from(States::Folder(folder), segment, runner)
+    }
+
+    /// The steps `segment` from the state in a file.
+    pub fn from_file(start: PathBuf, segment: Range<u64>, runner: Runner) -> Replay<'static> {
+        Replay::from(States::File(start), segment, runner)
+    }
+
+    fn from(states: States<'_>, segment: Range<u64>, runner: Runner) -> Replay<'_> {
+        Replay { states, segment, runner: RefCell::new(runner), roots: OnceCell::new() }
     }
 
     /// The first step of the segment.
@@ -47,8 +65,17 @@ impl<'a> Replay<'a> {
 
     /// Brings the runner to the state before `step`.
     fn rewind(&self, runner: &mut Runner, step: u64) -> Result<(), TraceError> {
-        let stored = self.folder.stored_state(step).ok_or(TraceError::NoState { step })?;
-        self.folder.load_state(stored, runner)?;
+        let stored = match &self.states {
+            States::Folder(folder) => {
+                let stored = folder.stored_state(step).ok_or(TraceError::NoState { step })?;
+                folder.load_state(stored, runner)?;
+                stored
+            }
+            States::File(path) => {
+                parcel::load_state(path, runner)?;
+                self.segment.start
+            }
+        };
         (stored..step).try_for_each(|step| runner.step(step).map(drop))
     }
 }

@@ -8,8 +8,8 @@
 //! The roots of a step are written after its words: a step with roots is whole.
 
 use crate::claims::sequence_of_steps;
-use crate::folder::write_atomically;
 use crate::runner::{Capture, StepTrace, Words};
+use crate::words::write_atomically;
 use crate::{Claims, Runner, SegmentRoots, TraceError, regular};
 use samebit_commit::state::{ENTRY_LIMIT, Entry};
 use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder};

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dispute", &["commit"]),
     ("market", &["commit"]),
     ("roles", &["commit", "graph", "trace", "dispute", "market"]),
-    ("chain", &["commit", "dispute"]),
+    ("chain", &["commit", "dispute", "market"]),
     ("net", &["commit"]),
     ("sim", &["roles", "commit", "ops", "graph", "engine", "trace", "dispute", "market"]),
     ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),

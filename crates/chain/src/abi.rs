@@ -61,6 +61,16 @@ pub(crate) static STEP: LazyLock<Abi> =
 pub(crate) static LEDGER: LazyLock<Abi> =
     LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Ledger.json")));
 
+/// The life of jobs.
+pub(crate) static MARKET: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Market.json")));
+/// Who holds money.
+pub(crate) static STAKE: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Stake.json")));
+/// The pots.
+pub(crate) static FUND: LazyLock<Abi> =
+    LazyLock::new(|| Abi::parse(include_str!("../../../contracts/artifacts/Fund.json")));
+
 impl Abi {
     pub fn parse(artifact: &str) -> Abi {
         let Json { abi, bytecode } = serde_json::from_str(artifact).expect("the committed artifact is JSON");

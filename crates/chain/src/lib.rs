@@ -39,6 +39,8 @@ pub mod embedded;
 mod error;
 pub mod limits;
 pub mod market;
+pub mod protocol;
+mod refusals;
 
 pub use client::{
     BlockName, Change, Client, ClientError, Event, Log, LogOptions, Message, Moment, Receipt, Revert,

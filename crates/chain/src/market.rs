@@ -2,10 +2,11 @@
 //!
 //! Everything is deployed by its code, so that a chain has it once. Stake and Fund are made by Market, and knew it before anybody could tell them.
 
-use crate::abi;
+use crate::abi::{Abi, MARKET as MARKET_ABI};
 use crate::deployment::Artifact;
 use alloy::primitives::{Address, Bytes};
 use alloy::sol_types::SolValue;
+use std::sync::LazyLock;
 
 /// What Market is called in a configuration.
 pub const MARKET: &str = "market";
@@ -34,6 +35,10 @@ const PARTS: [(&str, &str, bool); 9] = [
     ("settle", include_str!("../../../contracts/artifacts/Settle.json"), false),
 ];
 
+/// What the parts say of themselves.
+pub(crate) static PART_ABIS: LazyLock<Vec<Abi>> =
+    LazyLock::new(|| PARTS.iter().map(|(_, artifact, _)| Abi::parse(artifact)).collect());
+
 /// The token of a development chain, of which everybody may make as much as it likes.
 pub fn test_token() -> Artifact {
     Artifact::new(TOKEN, code(include_str!("../../../contracts/artifacts/TestToken.json")))
@@ -54,8 +59,7 @@ pub fn artifacts(dispute: Address, token: Address, treasury: Address, slow_block
     // A struct of addresses is encoded as they are one after the other.
     let parts_at = parts.iter().flat_map(|part| part.address().abi_encode());
     let arguments: Vec<u8> = (token, treasury, slow_block).abi_encode().into_iter().chain(parts_at).collect();
-    let market = code(include_str!("../../../contracts/artifacts/Market.json"));
-    let market = Artifact::new(MARKET, with(&market, &arguments));
+    let market = Artifact::new(MARKET, with(&MARKET_ABI.code, &arguments));
     [beacon].into_iter().chain(parts).chain([market]).collect()
 }
 
@@ -66,7 +70,7 @@ pub fn made_by(market: Address) -> [(&'static str, Address); 2] {
 }
 
 fn code(artifact: &str) -> Bytes {
-    abi::Abi::parse(artifact).code
+    Abi::parse(artifact).code
 }
 
 fn with(code: &Bytes, arguments: &[u8]) -> Vec<u8> {

@@ -58,13 +58,19 @@ pub fn encode(contract: Address, question: &Question, message: &Message) -> clie
         Message::Release { claim, .. } => {
             data("release", &Calls::releaseCall { question: asked, claim: claim.0 })
         }
-        Message::Withdraw => data("withdraw", &Calls::withdrawCall {}),
+        Message::Withdraw => return withdraw(contract),
     };
     let value = match message {
         Message::Claim { value, .. } => U256::from(value.0),
         _ => U256::ZERO,
     };
     client::Message { to: contract.into(), data, value, gas_limit: None }
+}
+
+/// The call that pays the sender what is credited to it.
+pub fn withdraw(contract: Address) -> client::Message {
+    let data = data("withdraw", &Calls::withdrawCall {});
+    client::Message { to: contract.into(), data, value: U256::ZERO, gas_limit: None }
 }
 
 fn encode_move(

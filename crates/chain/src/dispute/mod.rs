@@ -6,14 +6,13 @@
 //! Everything that the contract accepts can be read back from the chain, message for message: whoever applies them in order to a
 //! [`samebit_dispute::Dispute`] holds what the contract holds.
 
-mod errors;
 mod log;
-mod message;
+pub(crate) mod message;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
-pub use errors::{explain, name as error_name};
+pub use crate::refusals::{explain, name as error_name};
 pub use log::{Accepted, DisputeChange, DisputeLog};
 pub use message::decode;
 
@@ -136,7 +135,7 @@ impl DisputeContract {
             };
             match revert {
                 Some(revert) => {
-                    let (name, reason) = (errors::name(revert), errors::explain(revert));
+                    let (name, reason) = (error_name(revert), explain(revert));
                     DisputeError::Refused { what: what(message), name, reason }
                 }
                 None => DisputeError::Send(error),

@@ -37,6 +37,7 @@ mod devnet;
 pub mod dispute;
 pub mod embedded;
 mod error;
+mod heard;
 pub mod limits;
 pub mod market;
 pub mod protocol;

@@ -32,8 +32,16 @@ pub const LOGS_RETURNED: usize = 10_000;
 pub const FEE_HISTORY_BLOCKS: u64 = 1_024;
 /// Percentiles of one `eth_feeHistory`.
 pub const FEE_HISTORY_PERCENTILES: usize = 100;
-/// Events of a dispute that were read and not told; beyond these nothing more is read.
+/// Blocks and events that were read and not told; beyond these nothing more is read.
 pub const PENDING_CHANGES: usize = 65_536;
+/// Blocks and events after which one poll reads no further.
+pub const CHANGES_AT_ONCE: usize = 8_192;
+/// Blocks' headers of one batch: half of what our own chain takes, and what public ones take.
+pub const HEADERS_AT_ONCE: u64 = 100;
+/// Transactions of one batch.
+pub const TRANSACTIONS_AT_ONCE: usize = 50;
+/// Blocks that one poll tells.
+pub const BLOCKS_AT_ONCE: usize = 1_024;
 /// Seconds that one call may move a development chain's clock.
 pub const CLOCK_STEP_SECONDS: u64 = 10 * 365 * 86_400;
 /// Bytes of one request over HTTP.

@@ -219,6 +219,7 @@ fn fold(events: &mut Vec<Event>, changes: Vec<Change>) {
                 events.push(event);
             }
             Change::RolledBack(kept) => events.retain(|event| kept.is_some_and(|kept| event.block <= kept)),
+            Change::Block(block) => panic!("a log of events tells block {block:?}"),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! asked for by hash there and the blocks' parents are checked.
 
 use super::{BlockName, Client, ClientError};
+use crate::limits;
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{B256, Log as EventData};
 use alloy::providers::Provider;
@@ -59,6 +60,8 @@ pub struct Event {
 /// What happened to the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// A block, before its events; of a log of blocks alone.
+    Block(BlockName),
     /// An event after all those before it.
     Added(Event),
     /// Every event in blocks after this one never happened; `None`: no event happened.
@@ -74,6 +77,8 @@ pub struct Log {
     first: u64,
     next: u64,
     page_blocks: u64,
+    /// Whether every block is told, also one without events.
+    has_blocks: bool,
     /// Blocks that were read, rising; the newest last.
     known: VecDeque<(u64, B256)>,
 }
@@ -89,7 +94,21 @@ enum Step {
 impl Log {
     pub(super) fn new(client: Client, filter: Filter, first: u64, options: LogOptions) -> Self {
         let page_blocks = options.page_blocks.max(1);
-        Self { client, filter, options, first, next: first, page_blocks, known: VecDeque::new() }
+        Self {
+            client,
+            filter,
+            options,
+            first,
+            next: first,
+            page_blocks,
+            has_blocks: false,
+            known: VecDeque::new(),
+        }
+    }
+
+    /// The same log, with every block before its events.
+    pub(crate) fn of_blocks(self) -> Self {
+        Self { has_blocks: true, page_blocks: self.page_blocks.min(limits::HEADERS_AT_ONCE), ..self }
     }
 
     /// The first block that was not read yet.
@@ -112,6 +131,9 @@ impl Log {
         changes.extend(self.roll_back().await?);
         let mut reorgs = 0;
         for _ in 0..STEPS {
+            if changes.len() >= limits::CHANGES_AT_ONCE {
+                return Ok(());
+            }
             match self.step().await? {
                 Step::Changes(found) => changes.extend(found),
                 Step::UpToDate => return Ok(()),
@@ -167,20 +189,30 @@ impl Log {
     async fn read_page(&mut self, settled: u64) -> Result<Step, ClientError> {
         let last = settled.min(self.next + self.page_blocks - 1);
         let filter = self.filter.clone().from_block(self.next).to_block(last);
-        let logs = match logs(&self.client, &filter).await {
+        let first = if self.has_blocks { self.next } else { last };
+        let found =
+            async { Ok((logs(&self.client, &filter).await?, self.client.blocks(first, last).await?)) };
+        let (logs, blocks) = match found.await {
             Err(ClientError::Request { .. }) if self.page_blocks > 1 => {
                 self.page_blocks /= 2;
                 return Ok(Step::Changes(Vec::new()));
             }
-            logs => logs?,
+            found => found?,
         };
-        let Some(end) = self.client.block(BlockNumberOrTag::Number(last)).await? else {
+        let Some(blocks) = blocks.filter(|blocks| self.follows(blocks)) else { return Ok(Step::Moved) };
+        let is_of_another = |log: &RpcLog| {
+            let place = log.block_number.and_then(|number| number.checked_sub(first));
+            let block = place.and_then(|place| blocks.get(place as usize));
+            block.is_some_and(|block| log.block_hash != Some(block.hash))
+        };
+        if logs.iter().any(is_of_another) {
             return Ok(Step::Moved);
-        };
+        }
         let events = events(logs, self.next, last)?;
-        self.remember(end);
-        self.page_blocks = (self.page_blocks * 2).min(self.options.page_blocks.max(1));
-        Ok(Step::Changes(events))
+        self.remember(blocks[blocks.len() - 1]);
+        let limit = if self.has_blocks { limits::HEADERS_AT_ONCE } else { u64::MAX };
+        self.page_blocks = (self.page_blocks * 2).min(self.options.page_blocks.max(1)).min(limit);
+        Ok(Step::Changes(if self.has_blocks { with_blocks(blocks, events) } else { events }))
     }
 
     /// Reads the blocks up to `last` one by one.
@@ -210,6 +242,9 @@ impl Log {
             if let Some(log) = logs.iter().find(|log| log.block_hash != Some(block.hash)) {
                 let detail = format!("a log of block {:?} for block {}", log.block_hash, block.hash);
                 return Err(ClientError::Answer { request: "eth_getLogs", detail });
+            }
+            if self.has_blocks {
+                changes.push(Change::Block(*block));
             }
             changes.extend(events(logs, block.number, block.number)?);
         }
@@ -273,6 +308,20 @@ fn events(mut logs: Vec<RpcLog>, from: u64, to: u64) -> Result<Vec<Change>, Clie
         changes.push(Change::Added(Event { block, block_hash, index, transaction, data: log.inner }));
     }
     Ok(changes)
+}
+
+/// Blocks, each before its events; both rise.
+fn with_blocks(blocks: Vec<BlockName>, events: Vec<Change>) -> Vec<Change> {
+    let mut changes = Vec::with_capacity(blocks.len() + events.len());
+    let mut events = events.into_iter().peekable();
+    for block in blocks {
+        changes.push(Change::Block(block));
+        let is_its = |change: &Change| matches!(change, Change::Added(event) if event.block == block.number);
+        while let Some(event) = events.next_if(is_its) {
+            changes.push(event);
+        }
+    }
+    changes
 }
 
 /// Runs a bounded number of requests at once and returns their results in order.

@@ -13,8 +13,9 @@ use crate::limits;
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
-use alloy::rpc::client::RpcClient;
-use alloy::rpc::types::{Filter, TransactionRequest};
+use alloy::rpc::client::{BatchRequest, RpcClient};
+use alloy::rpc::json_rpc::{RpcRecv, RpcSend};
+use alloy::rpc::types::{Block, Filter, Header, Transaction, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use alloy::transports::IntoBoxTransport;
@@ -57,6 +58,32 @@ pub struct BlockName {
     pub parent: B256,
     /// Seconds since the Unix epoch.
     pub timestamp: u64,
+}
+
+impl BlockName {
+    fn of(header: &Header) -> BlockName {
+        let (number, hash) = (header.number, header.hash);
+        BlockName { number, hash, parent: header.parent_hash, timestamp: header.timestamp }
+    }
+}
+
+/// A transaction as far as it says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The account that signed it.
+    pub from: Address,
+    /// The contract or account that it calls.
+    pub to: Option<Address>,
+    /// What it says.
+    pub input: Bytes,
+}
+
+impl Sent {
+    fn of(transaction: &Transaction) -> Sent {
+        use alloy::consensus::Transaction as _;
+        let (from, to) = (transaction.inner.signer(), transaction.to());
+        Sent { from, to, input: transaction.input().clone() }
+    }
 }
 
 impl Client {
@@ -114,12 +141,59 @@ impl Client {
     pub async fn block(&self, number: BlockNumberOrTag) -> Result<Option<BlockName>, ClientError> {
         let block = self.provider.get_block_by_number(number).await;
         let block = block.map_err(|source| ClientError::of("eth_getBlockByNumber", source))?;
-        Ok(block.map(|block| BlockName {
-            number: block.header.number,
-            hash: block.header.hash,
-            parent: block.header.parent_hash,
-            timestamp: block.header.timestamp,
-        }))
+        Ok(block.map(|block| BlockName::of(&block.header)))
+    }
+
+    /// The blocks from `first` to `last`, in one batch; nothing if one of them is not there.
+    ///
+    /// # Panics
+    /// If they are more than [`limits::HEADERS_AT_ONCE`].
+    pub(crate) async fn blocks(&self, first: u64, last: u64) -> Result<Option<Vec<BlockName>>, ClientError> {
+        assert!(last - first < limits::HEADERS_AT_ONCE, "blocks {first} to {last}");
+        if first == last {
+            let block = self.block(BlockNumberOrTag::Number(first)).await?;
+            return Ok(block.map(|block| vec![block]));
+        }
+        let parameters = (first..=last).map(|number| (BlockNumberOrTag::Number(number), false));
+        let blocks = self.batch::<_, Option<Block>>("eth_getBlockByNumber", parameters).await?;
+        Ok(blocks.into_iter().map(|block| block.map(|block| BlockName::of(&block.header))).collect())
+    }
+
+    /// What these transactions are, in one batch; nothing in the place of one that the chain does not know.
+    ///
+    /// # Panics
+    /// If they are more than [`limits::TRANSACTIONS_AT_ONCE`].
+    pub(crate) async fn sent(&self, transactions: &[B256]) -> Result<Vec<Option<Sent>>, ClientError> {
+        assert!(transactions.len() <= limits::TRANSACTIONS_AT_ONCE, "{} transactions", transactions.len());
+        const REQUEST: &str = "eth_getTransactionByHash";
+        let found = match transactions {
+            [] => Vec::new(),
+            [one] => {
+                let found = self.provider.get_transaction_by_hash(*one).await;
+                vec![found.map_err(|source| ClientError::of(REQUEST, source))?]
+            }
+            _ => self.batch(REQUEST, transactions.iter().map(|transaction| (*transaction,))).await?,
+        };
+        Ok(found.into_iter().map(|transaction| transaction.map(|found| Sent::of(&found))).collect())
+    }
+
+    /// The answers to the same request with other parameters, in their order.
+    async fn batch<P: RpcSend, T: RpcRecv>(
+        &self,
+        request: &'static str,
+        parameters: impl Iterator<Item = P>,
+    ) -> Result<Vec<T>, ClientError> {
+        let failed = |source| ClientError::of(request, source);
+        let mut batch = BatchRequest::new(self.provider.client());
+        let waiting: Result<Vec<_>, _> =
+            parameters.map(|parameters| batch.add_call::<_, T>(request, &parameters)).collect();
+        let waiting = waiting.map_err(failed)?;
+        batch.send().await.map_err(failed)?;
+        let mut answers = Vec::with_capacity(waiting.len());
+        for answer in waiting {
+            answers.push(answer.await.map_err(failed)?);
+        }
+        Ok(answers)
     }
 
     /// Wei of an account.

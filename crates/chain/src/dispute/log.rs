@@ -1,15 +1,12 @@
 //! The messages that the contract has accepted, in order.
-//!
-//! A message is what its events do not say: the contract keeps and logs hashes. Whoever sends it is either the transaction's own sender, and then
-//! the transaction's input is the message, or a contract, and then the event `Relayed` tells sender and message in full, before its other events.
 
 use super::{DisputeError, message, wire};
 use crate::abi::DISPUTE;
 use crate::client::{Change, Client, Event, Log, LogOptions};
+use crate::heard::{heard, is_relayed};
 use crate::limits;
 use alloy::eips::BlockNumberOrTag;
-use alloy::primitives::{Address, B256, Bytes};
-use alloy::providers::Provider;
+use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolValue;
 use samebit_commit::Digest;
@@ -130,34 +127,27 @@ impl DisputeLog {
     /// The messages of one transaction, by its events.
     async fn accepted(&mut self, events: Vec<Event>) -> Result<Vec<DisputeChange>, DisputeError> {
         let place = events[0].clone();
-        let at = self.time(&place).await?;
-        let [relayed_topic, moved_topic] = ["Relayed", "Moved"].map(|name| DISPUTE.topic(name));
-        let topic = |event: &Event| event.data.topics().first().copied();
-        let is_direct = events.iter().all(|event| topic(event) != Some(relayed_topic));
-        let unreadable = || DisputeError::Unreadable { transaction: place.transaction };
-        let entry = |sender: Address, data: &[u8]| {
-            let message = message::decode(data).ok_or_else(unreadable)?;
-            let (block, transaction) = (place.block, place.transaction);
-            let sender = wire::owner(sender);
-            Ok::<_, DisputeError>(Accepted { block, at, transaction, sender, message, moved: None })
+        let (block, transaction, at) = (place.block, place.transaction, self.time(&place).await?);
+        // Dispute hands over control to what has code alone: beside a message that came through a contract there is none of the transaction's own.
+        let sent = match events.iter().any(is_relayed) {
+            true => None,
+            false => self.client.sent(&[transaction]).await?.remove(0),
         };
-        let mut told: Vec<Accepted> = Vec::new();
-        if is_direct && let Some((sender, data)) = self.input(place.transaction).await? {
-            told.push(entry(sender, &data)?);
-        }
-        for event in &events {
-            if topic(event) == Some(relayed_topic) {
-                let sender = event.data.topics().get(1).ok_or_else(unreadable)?;
-                let data = Bytes::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
-                told.push(entry(Address::from_word(*sender), &data)?);
-            }
-            let Some(last) = told.last_mut() else { continue };
-            if topic(event) == Some(moved_topic) {
-                let position = B256::abi_decode(&event.data.data.data).map_err(|_| unreadable())?;
-                last.moved = Some(wire::digest(position));
-            }
-        }
-        Ok(told.into_iter().map(Box::new).map(DisputeChange::Accepted).collect())
+        let unreadable = || DisputeError::Unreadable { transaction };
+        let told = heard(&[self.contract], sent.as_ref(), events).ok_or_else(unreadable)?;
+        let accepted = told.into_iter().map(|heard| {
+            let message = message::decode(&heard.data).ok_or_else(unreadable)?;
+            let moved = heard
+                .events
+                .iter()
+                .find(|event| event.data.topics().first() == Some(&DISPUTE.topic("Moved")));
+            let moved = moved.map(|event| B256::abi_decode(&event.data.data.data).map(wire::digest));
+            let moved = moved.transpose().map_err(|_| unreadable())?;
+            let accepted =
+                Accepted { block, at, transaction, sender: wire::owner(heard.sender), message, moved };
+            Ok(DisputeChange::Accepted(Box::new(accepted)))
+        });
+        accepted.collect()
     }
 
     async fn time(&mut self, event: &Event) -> Result<Seconds, DisputeError> {
@@ -170,18 +160,5 @@ impl DisputeLog {
             block.map(|block| Seconds(block.timestamp)).ok_or(DisputeError::Moved { block: event.block })?;
         self.time = Some((event.block_hash, time));
         Ok(time)
-    }
-
-    /// Who sent a transaction to the contract, and what; nothing if it was sent to another one.
-    async fn input(&self, transaction: B256) -> Result<Option<(Address, Bytes)>, DisputeError> {
-        use alloy::consensus::Transaction;
-        let found = self.client.provider().get_transaction_by_hash(transaction).await;
-        let found = found.map_err(|source| crate::client::ClientError::Request {
-            request: "eth_getTransactionByHash",
-            source,
-        })?;
-        let found = found.ok_or(DisputeError::Unreadable { transaction })?;
-        let is_direct = found.to() == Some(self.contract);
-        Ok(is_direct.then(|| (found.inner.signer(), found.input().clone())))
     }
 }

@@ -97,6 +97,18 @@ impl Contracts {
         Some(Message::Market(message))
     }
 
+    /// All of them by name.
+    pub(super) fn names(&self) -> [(&'static str, Address); 6] {
+        [
+            (market::MARKET, self.market),
+            (market::STAKE, self.stake),
+            (market::FUND, self.fund),
+            (dispute::DISPUTE, self.dispute),
+            (market::BEACON, self.beacon),
+            (market::TOKEN, self.token),
+        ]
+    }
+
     /// The contracts that are told messages.
     pub(super) fn told(&self) -> [Address; 4] {
         [self.market, self.stake, self.fund, self.dispute]

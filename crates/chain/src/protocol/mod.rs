@@ -10,12 +10,16 @@ mod contracts;
 mod field;
 mod job;
 mod letters;
+mod log;
 mod message;
+mod place;
 mod wire;
 
 pub use contracts::{Contracts, Unnamed, address, owner};
 pub use letters::{Domain, LetterError, Signature, Word, sign, signer};
+pub use log::BlockLog;
 pub use message::{EncodeError, Message, Papers};
+pub use place::{Protocol, ProtocolError};
 
 use samebit_commit::Digest;
 use samebit_market::{Moment, Owner};

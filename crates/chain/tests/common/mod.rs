@@ -41,6 +41,7 @@ pub async fn fold(log: &mut Log, events: &mut Vec<Event>) {
         for change in changes {
             match change {
                 Change::Added(event) => events.push(event),
+                Change::Block(block) => panic!("a log of events tells block {block:?}"),
                 Change::RolledBack(kept) => {
                     events.retain(|event| kept.is_some_and(|kept| event.block <= kept))
                 }

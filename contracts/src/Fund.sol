@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Told} from "./Told.sol";
 import {IFund, Pot} from "./interfaces/IFund.sol";
 import {IStake} from "./interfaces/IStake.sol";
 import {JackpotIsNobodys, NotYours, checkRange} from "./market/Refusals.sol";
 
 /// @title The pots of the protocol (docs/spec/job.md §1)
 /// @dev Numbers only: their sum is this contract's in Stake.
-contract Fund is IFund {
+contract Fund is IFund, Told {
     IStake public immutable stake;
     /// @notice Who governs insurance and fees.
     address public immutable treasury;
@@ -26,7 +27,7 @@ contract Fund is IFund {
     }
 
     /// @inheritdoc IFund
-    function take(Pot pot, address to, uint128 amount) external only(treasury) {
+    function take(Pot pot, address to, uint128 amount) external only(treasury) told {
         if (pot == Pot.Jackpot) revert JackpotIsNobodys();
         // What those two have is told by jobs and by pots.
         if (to == address(this) || to == stake.market()) revert NotYours(to);

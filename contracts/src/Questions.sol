@@ -5,6 +5,7 @@ import {Seconds} from "./Clock.sol";
 import {Merkle} from "./Merkle.sol";
 import {Offsets} from "./Offsets.sol";
 import {Question} from "./Position.sol";
+import {Text} from "./Text.sol";
 import {JobHeader} from "./interfaces/IDispute.sol";
 
 /// @title Opening a question: its fields against its job, its terms against the limits (docs/spec/dispute.md §1 and §9)
@@ -85,8 +86,8 @@ library Questions {
         }
         Offsets.check(offset);
         uint256 length = bytes(header.profile).length;
-        // A profile too long for the encoding names no job.
-        if (length > type(uint16).max) return 0;
+        // A profile that is too long for the encoding or not ASCII names no job.
+        if (length > type(uint16).max || !Text.isAscii(header.profile)) return 0;
         return Merkle.ofBytes(
             abi.encodePacked(
                 uint8(Merkle.TAG_SPEC),

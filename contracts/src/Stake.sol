@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Seconds} from "./Clock.sol";
 import {Fund} from "./Fund.sol";
+import {Told} from "./Told.sol";
 import {IFund, Pot} from "./interfaces/IFund.sol";
 import {IStake, Seat} from "./interfaces/IStake.sol";
 import {SeatId} from "./market/Ids.sol";
@@ -27,7 +28,7 @@ using SafeERC20 for IERC20;
 
 /// @title Who holds money (docs/spec/job.md §1)
 /// @dev The only contract that calls the token. Nobody is ever paid by a push: money becomes its owner's here, and the owner comes for it.
-contract Stake is IStake, ReentrancyGuard {
+contract Stake is IStake, Told, ReentrancyGuard {
     /// @dev A seat, whose first slot tells whether it counts.
     struct SeatState {
         address owner;
@@ -71,7 +72,7 @@ contract Stake is IStake, ReentrancyGuard {
 
     /// @inheritdoc IStake
     /// @dev A token that calls back in between finds the door shut, so that what came in is counted once.
-    function deposit(uint128 amount) external nonReentrant {
+    function deposit(uint128 amount) external nonReentrant told {
         checkRange("amount", amount, 1, Params.MAX_MONEY - total);
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
@@ -83,7 +84,7 @@ contract Stake is IStake, ReentrancyGuard {
     }
 
     /// @inheritdoc IStake
-    function withdraw(uint128 amount) external nonReentrant {
+    function withdraw(uint128 amount) external nonReentrant told {
         checkRange("amount", amount, 1, Params.MAX_MONEY);
         _take(msg.sender, amount);
         total -= amount;
@@ -92,13 +93,13 @@ contract Stake is IStake, ReentrancyGuard {
     }
 
     /// @inheritdoc IStake
-    function register(bytes calldata networkAddress) external {
+    function register(bytes calldata networkAddress) external told {
         checkRange("address bytes", networkAddress.length, 0, Params.MAX_ADDRESS_BYTES);
         emit Registered(msg.sender, networkAddress);
     }
 
     /// @inheritdoc IStake
-    function join() external returns (SeatId id) {
+    function join() external told returns (SeatId id) {
         _take(msg.sender, Params.SEAT);
         SeatState memory seat = SeatState(msg.sender, uint48(block.number), 0, 0, Params.SEAT);
         if (_nextGivenUp < _givenUp.length) {
@@ -113,14 +114,14 @@ contract Stake is IStake, ReentrancyGuard {
     }
 
     /// @inheritdoc IStake
-    function leaveSeat(SeatId id) external {
+    function leaveSeat(SeatId id) external told {
         SeatState storage seat = _own(id);
         if (_isLeft(seat)) revert SeatLeft(id);
         _leave(id, seat);
     }
 
     /// @inheritdoc IStake
-    function collect(SeatId id) external {
+    function collect(SeatId id) external told {
         SeatState storage seat = _own(id);
         if (!_isLeft(seat)) revert SeatTaken(id);
         if (!Moments.chain().isOver(_left(seat), Params.UNBONDING, _slowBlock)) revert TooEarly("the seat's money");

@@ -112,7 +112,8 @@ contract Argue is IArgue, Faults, Checkers {
             _giveBondBack(asked);
             Reason memory reason = Reason(Fault.State, SegmentId.unwrap(segment), 0);
             asked.share = _slash(id, job, running, reason, living, job.deposit);
-            asked.winners = living;
+            // Nothing is nobody's share: to pay it would leave no trace for those who follow.
+            if (asked.share != 0) asked.winners = living;
         }
     }
 

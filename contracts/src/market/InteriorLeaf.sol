@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Merkle} from "../Merkle.sol";
+import {Text} from "../Text.sol";
 import {Evidence, PageEvidence} from "../interfaces/IMarket.sol";
 import {Names} from "./Names.sol";
 import {Openings} from "./Openings.sol";
@@ -70,6 +71,7 @@ library InteriorLeaf {
         if (bytes(shown.name).length > MAX_NAME_BYTES || shown.shape.length > MAX_RANK || shown.dtype >= DTYPES) {
             return false;
         }
+        if (!Text.isAscii(shown.name)) return false;
         (bool isTop, bytes32 top) = Openings.topOf(
             evidence.entryCount, entry % evidence.entryCount, _entryLeaf(shown), shown.entrySiblings
         );

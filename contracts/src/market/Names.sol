@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Merkle} from "../Merkle.sol";
+import {Text} from "../Text.sol";
 import {SpecOpening, Terms} from "../interfaces/IMarket.sol";
 import {AttemptId, JobId, SegmentId} from "./Ids.sol";
 
@@ -35,7 +36,7 @@ library Names {
         return JobId.wrap(ofWords(TAG_JOB, abi.encode(block.chainid, address(this), poster, nonce, digest, named)));
     }
 
-    /// @dev The Spec's digest; 0 for a profile that is too long to be encoded, which names no job.
+    /// @dev The Spec's digest; 0 for a profile that is too long to be encoded or not ASCII, which names no job.
     function spec(SpecOpening calldata opening, string calldata profile) internal view returns (bytes32) {
         bytes32 program = Merkle.ofBytes(
             abi.encodePacked(
@@ -50,7 +51,7 @@ library Names {
             )
         );
         uint256 length = bytes(profile).length;
-        if (length > type(uint16).max) return 0;
+        if (length > type(uint16).max || !Text.isAscii(profile)) return 0;
         return Merkle.ofBytes(
             abi.encodePacked(
                 uint8(Merkle.TAG_SPEC),

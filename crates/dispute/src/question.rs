@@ -166,8 +166,9 @@ impl Header {
         spec.u64(self.steps);
         spec.u64(self.segment_steps);
         let profile = self.profile.as_bytes();
-        // A profile too long for the encoding names no job.
-        let Ok(length) = u16::try_from(profile.len()) else { return Digest::ZERO };
+        // A profile that is too long for the encoding or not ASCII names no job.
+        let length = u16::try_from(profile.len()).ok().filter(|_| profile.is_ascii());
+        let Some(length) = length else { return Digest::ZERO };
         spec.u16(length);
         spec.raw(profile);
         hash(Tag::Spec, &[spec.as_bytes()])

@@ -28,6 +28,8 @@ pub enum Fault {
     Empty { what: &'static str },
     #[error("two {what} have the name {name}")]
     NameTaken { what: &'static str, name: String },
+    #[error("the name {name:?} of one of its {what} is not ASCII; hint: a contract reads no other names")]
+    NotAscii { what: &'static str, name: String },
     #[error("it reads node {read}; hint: only earlier nodes can be read")]
     NotEarlier { read: NodeId },
     #[error("it reads node {read} as integers, but that holds floats")]

@@ -105,6 +105,9 @@ fn declarations(program: &Program) -> Result<(), Fault> {
         let mut names = BTreeSet::new();
         for declaration in held {
             within("bytes of a name", declaration.name.len() as u128, NAME_LIMIT as u128)?;
+            if !declaration.name.is_ascii() {
+                return Err(Fault::NotAscii { what, name: declaration.name.clone() });
+            }
             extents(&declaration.shape)?;
             if !names.insert(&declaration.name) {
                 return Err(Fault::NameTaken { what, name: declaration.name.clone() });

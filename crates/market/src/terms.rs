@@ -195,7 +195,7 @@ pub struct SpecOpening {
 }
 
 impl SpecOpening {
-    /// The Spec's digest; the zero digest for a profile that is too long to be encoded, which names no job.
+    /// The Spec's digest; the zero digest for a profile that is too long to be encoded or not ASCII, which names no job.
     pub fn digest(&self) -> Digest {
         let (version, loss, grad_norm) =
             (self.version.to_be_bytes(), self.loss.to_be_bytes(), self.grad_norm.to_be_bytes());
@@ -206,7 +206,8 @@ impl SpecOpening {
         [program, self.initial, self.tables].iter().for_each(|digest| spec.raw(digest.as_ref()));
         spec.u64(self.steps);
         spec.u64(self.segment_steps);
-        let Ok(length) = u16::try_from(self.profile.len()) else { return Digest::ZERO };
+        let length = u16::try_from(self.profile.len()).ok().filter(|_| self.profile.is_ascii());
+        let Some(length) = length else { return Digest::ZERO };
         spec.u16(length);
         spec.raw(self.profile.as_bytes());
         hash(Tag::Spec, &[spec.as_bytes()])

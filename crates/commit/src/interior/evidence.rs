@@ -109,6 +109,9 @@ impl Evidence {
         if named.name.len() > usize::from(NAME_LIMIT) || named.shape.len() > usize::from(RANK_LIMIT) {
             return None;
         }
+        if !named.name.is_ascii() {
+            return None;
+        }
         shown.entry.verify(self.state, self.entry_count, entry % self.entry_count).ok()?;
         let elements = named.element_count().filter(|&count| count > 0)?;
         let pages = page_count(elements);

@@ -111,7 +111,8 @@ impl Job {
                 self.give_bond_back(desk, key);
                 let share = self.fault(desk, FaultKind::State(segment), living);
                 let challenge = self.challenge_mut(key);
-                (challenge.share, challenge.winners) = (share, living);
+                // Nothing is nobody's share.
+                (challenge.share, challenge.winners) = (share, if share.0 > 0 { living } else { 0 });
             }
         }
         Ok(())

@@ -76,7 +76,8 @@ impl Ledger {
     pub fn new(site: Site, name: Digest) -> Ledger {
         Ledger {
             market: Market::new(site),
-            dispute: Dispute::new(party(site.fund)),
+            // What no winner gets in Dispute is coins, which Fund could not pay out.
+            dispute: Dispute::new(party(site.treasury)),
             public: Public::default(),
             beacons: BTreeMap::new(),
             now: Moment::default(),

@@ -53,6 +53,7 @@ pub fn event(log: &Log) -> Option<Event> {
     }
     if let Ok(event) = F::decode_log(log) {
         return Some(match event.data {
+            F::Relayed(_) => return None,
             F::Filled(e) => Event::Filled { pot: pot(e.pot), amount: Amount(e.amount) },
             F::Taken(e) => Event::Taken { pot: pot(e.pot), to: owner(e.to), amount: Amount(e.amount) },
         });
@@ -62,6 +63,7 @@ pub fn event(log: &Log) -> Option<Event> {
 
 fn stake(event: S) -> Option<Event> {
     Some(match event {
+        S::Relayed(_) => return None,
         S::Deposited(e) => Event::Deposited { owner: owner(e.owner), amount: Amount(e.amount) },
         S::Withdrawn(e) => Event::Withdrawn { owner: owner(e.owner), amount: Amount(e.amount) },
         S::Registered(e) => Event::Registered { owner: owner(e.owner), address: e.networkAddress.to_vec() },

@@ -5,6 +5,7 @@ use crate::client::{Client, ClientError, SenderOptions};
 use crate::deployment::{Artifact, DeployError, deploy};
 use crate::embedded::{Chain, Clock, Genesis, Options, Server, SystemClock};
 use crate::error::ChainError;
+use crate::{dispute, market};
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -135,6 +136,18 @@ impl DevnetBuilder {
     pub fn deploy(mut self, artifact: Artifact) -> Self {
         self.artifacts.push(artifact);
         self
+    }
+
+    /// Deploys all contracts of the protocol, over a token that everybody may make, with the first account as the treasury.
+    pub fn deploy_protocol(self) -> Self {
+        let treasury = accounts::key(0).address();
+        let court = dispute::artifacts(dispute::owner(treasury));
+        let token = market::test_token();
+        let trade = market::artifacts(court[2].address(), token.address(), treasury, market::SLOW_BLOCK);
+        let made = market::made_by(trade[trade.len() - 1].address());
+        let all = court.into_iter().chain([token]).chain(trade);
+        let net = all.fold(self, Self::deploy);
+        made.into_iter().fold(net, |net, (name, address)| net.made(name, address))
     }
 
     /// Names a contract that one of the deployed ones makes.

@@ -229,6 +229,20 @@ impl Client {
         C::abi_decode_returns(&output).map_err(wrong)
     }
 
+    /// Moves the chain's clock ahead and makes a block, where the chain is one for development; whether it is.
+    pub async fn advance_clock(&self, seconds: u64) -> Result<bool, ClientError> {
+        const MOVE: &str = "evm_increaseTime";
+        const MINE: &str = "evm_mine";
+        match self.provider.raw_request::<_, serde_json::Value>(MOVE.into(), [seconds]).await {
+            Ok(_) => {}
+            Err(error) if error.as_error_resp().is_some() => return Ok(false),
+            Err(source) => return Err(ClientError::Request { request: MOVE, source }),
+        }
+        let mined = self.provider.raw_request::<_, serde_json::Value>(MINE.into(), ()).await;
+        mined.map_err(|source| ClientError::Request { request: MINE, source })?;
+        Ok(true)
+    }
+
     /// The events that match `filter` from block `first` on.
     pub fn log(&self, filter: Filter, first: u64, options: LogOptions) -> Log {
         Log::new(self.clone(), filter, first, options)

@@ -148,17 +148,7 @@ impl DisputeContract {
     /// # Errors
     /// The chain does not answer.
     pub async fn advance_clock(&self, seconds: u64) -> Result<bool, DisputeError> {
-        use alloy::providers::Provider;
-        let provider = self.client.provider();
-        let moved = provider.raw_request::<_, serde_json::Value>("evm_increaseTime".into(), [seconds]).await;
-        match moved {
-            Ok(_) => {}
-            Err(error) if error.as_error_resp().is_some() => return Ok(false),
-            Err(source) => return Err(ClientError::Request { request: "evm_increaseTime", source }.into()),
-        }
-        let mined = provider.raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await;
-        mined.map_err(|source| ClientError::Request { request: "evm_mine", source })?;
-        Ok(true)
+        Ok(self.client.advance_clock(seconds).await?)
     }
 
     /// Where a question stands; nothing if it was never opened.

@@ -1,7 +1,7 @@
 //! Challenges: a message to Market that asks Dispute. What it asks is told by Dispute; the call has of the question what Market does not know.
 
 use super::field::Field;
-use super::wire::{self, Calls};
+use super::wire::{self, Calls, Reads};
 use samebit_commit::Digest;
 use samebit_dispute::{Header, Question};
 use samebit_market::{AttemptId, BatchId, JobId, Leaf, MarketMessage, SegmentId};
@@ -41,7 +41,9 @@ impl Calls::challengeCall {
             header: header.into(),
         })
     }
+}
 
+impl Reads::challengeCall {
     /// The message, without its question.
     pub fn message(self) -> MarketMessage {
         let leaf = |leaf: wire::Leaf| Leaf { state: Digest(leaf.state.0), seal: Digest(leaf.seal.0) };

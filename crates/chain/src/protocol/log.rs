@@ -31,7 +31,8 @@ pub struct BlockLog {
 }
 
 impl BlockLog {
-    pub(super) fn new(client: &Client, contracts: Contracts, first: u64, options: LogOptions) -> BlockLog {
+    /// The blocks of a chain from block `first` on, which is at most the one in which Market was made.
+    pub fn new(client: &Client, contracts: Contracts, first: u64, options: LogOptions) -> BlockLog {
         let filter = Filter::new().address(contracts.told().to_vec());
         let log = client.log(filter, first, options).of_blocks();
         BlockLog { client: client.clone(), contracts, log, pending: VecDeque::new(), sent: BTreeMap::new() }

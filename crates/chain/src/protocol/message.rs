@@ -5,7 +5,7 @@
 
 use super::field::Field;
 use super::letters::{Signature, Word};
-use super::wire::{Calls, FundCalls, StakeCalls};
+use super::wire::{Calls, FundCalls, Reads, StakeCalls};
 use crate::abi::MARKET;
 use alloy::primitives::Bytes;
 use alloy::sol_types::SolCall;
@@ -298,7 +298,7 @@ pub fn decode_market(bytes: &[u8]) -> Option<MarketMessage> {
             })
         }
         Calls::holdCall::SELECTOR => {
-            let call = arguments::<Calls::holdCall>(rest)?;
+            let call = arguments::<Reads::holdCall>(rest)?;
             Some(M::Hold {
                 job: Field::read(call.job)?,
                 attempt: AttemptId(call.attempt),
@@ -307,7 +307,7 @@ pub fn decode_market(bytes: &[u8]) -> Option<MarketMessage> {
                 signers: Field::read(call.signers)?,
             })
         }
-        Calls::challengeCall::SELECTOR => Some(arguments::<Calls::challengeCall>(rest)?.message()),
+        Calls::challengeCall::SELECTOR => Some(arguments::<Reads::challengeCall>(rest)?.message()),
         Calls::expireCall::SELECTOR => {
             let call = arguments::<Calls::expireCall>(rest)?;
             let cause = Cause::read((call.cause, call.batch, call.draw))?;

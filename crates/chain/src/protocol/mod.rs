@@ -47,3 +47,6 @@ pub struct Block {
     /// What was accepted.
     pub said: Vec<Said>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,6 +216,25 @@ sol! {
         function expire(bytes32 job, uint64 attempt, uint8 cause, uint64 batch, uint64 draw);
     }
 
+    /// Calls as they are read: what a message does not need is a word that is not followed. The contract follows offsets within a list backwards, too,
+    /// to wherever in the message; other readers do not.
+    interface Reads {
+        function challenge(
+            bytes32 job,
+            uint64 attempt,
+            uint64 batch,
+            uint64 segment,
+            bool interior,
+            Leaf leaf,
+            bytes32[] siblings,
+            Leaf before,
+            bytes32[] before_siblings,
+            bytes32[7] program,
+            bytes32 header
+        );
+        function hold(bytes32 job, uint64 attempt, uint64 batch, bytes32 root, address[] signers, bytes32 signatures);
+    }
+
     interface StakeCalls {
         function deposit(uint128 amount);
         function withdraw(uint128 amount);

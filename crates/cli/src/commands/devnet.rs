@@ -3,13 +3,13 @@
 //! Its accounts are funded, and everybody has their keys: it is for one machine and for tests. The folder keeps the chain; started again, it goes
 //! on where it was. While it runs, the folder has a samebit.toml with the chain's URL and contracts, so that commands started there use it.
 
-use super::dispute::{failed, fund};
+use super::dispute::failed;
 use crate::arguments::Devnet as Arguments;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::files::write_whole;
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
-use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError, accounts, dispute, market};
+use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -90,18 +90,8 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
-    let mut devnet =
-        Devnet::in_folder(&arguments.dir).serve(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
-    let court = dispute::artifacts(fund());
-    let token = market::test_token();
-    let treasury = accounts::key(0).address();
-    let trade = market::artifacts(court[2].address(), token.address(), treasury, market::SLOW_BLOCK);
-    for (name, address) in market::made_by(trade[trade.len() - 1].address()) {
-        devnet = devnet.made(name, address);
-    }
-    for artifact in court.into_iter().chain([token]).chain(trade) {
-        devnet = devnet.deploy(artifact);
-    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let devnet = Devnet::in_folder(&arguments.dir).serve(address).deploy_protocol();
     devnet.start().await.map_err(|error| match error {
         DevnetError::Chain(
             error @ (ChainError::OpenElsewhere(_)

@@ -15,6 +15,7 @@ use samebit_market::{
     PlaceId, Pot, Refusal, SeatId, Seconds, SegmentId, StakeMessage, Who,
 };
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Messages of a kind that are looked at.
 const OF_A_KIND: usize = 48;
@@ -72,6 +73,9 @@ impl Hears for Corpus {
     }
 }
 
+/// Messages of every kind; to collect them takes a while.
+static CORPUS: LazyLock<BTreeMap<String, Vec<MarketOrMoney>>> = LazyLock::new(corpus);
+
 fn corpus() -> BTreeMap<String, Vec<MarketOrMoney>> {
     let mut corpus = Corpus::default();
     survey(&mut corpus);
@@ -102,7 +106,7 @@ fn is_beyond(message: &MarketOrMoney) -> bool {
 
 #[test]
 fn every_message_comes_back_from_its_call() {
-    let (corpus, contracts) = (corpus(), contracts());
+    let (corpus, contracts) = (&*CORPUS, contracts());
     let mut count = 0;
     for message in corpus.values().flatten().filter(|message| !is_beyond(message)) {
         count += 1;
@@ -304,7 +308,7 @@ fn a_message_needs_the_words_that_come_with_it() {
 fn any_call() -> impl Strategy<Value = Vec<u8>> {
     let corpus: Vec<Vec<u8>> = {
         let (contracts, mut calls) = (contracts(), Vec::new());
-        for message in corpus().into_values().flat_map(|kept| kept.into_iter().take(3)) {
+        for message in CORPUS.values().flat_map(|kept| kept.iter().take(3).cloned()) {
             let message = match message {
                 MarketOrMoney::Market(challenge @ MarketMessage::Challenge { .. }) => {
                     let (question, header) = asked();

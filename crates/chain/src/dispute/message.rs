@@ -7,7 +7,7 @@ use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use samebit_dispute::{Amount, ClaimId, JudgeKind, Message, Move, Position, Question, QuestionId};
 
-/// The call that carries a message about `question`.
+/// The call that carries a message about `question`, which one to a question by its name does not say.
 pub fn encode(contract: Address, question: &Question, message: &Message) -> client::Message {
     let asked = wire::Question::from(question);
     let at = wire::position_words;

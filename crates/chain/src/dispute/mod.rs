@@ -14,7 +14,7 @@ pub(crate) mod wire;
 
 pub use crate::refusals::{explain, name as error_name};
 pub use log::{Accepted, DisputeChange, DisputeLog};
-pub use message::decode;
+pub use message::{decode, encode};
 
 use crate::client::{Client, ClientError, LogOptions, Moment, Receipt, SendError, Sender};
 use crate::deployment::Artifact;

@@ -1,14 +1,14 @@
 //! Market, Stake and Fund, deployed over a beacon and a court: take the messages of the Rust twin.
 
-use super::calls::{self, Asked, Letterhead};
 use super::events::event;
-use super::signatures::Keys;
+use super::papers::{Asked, Keys, Letterhead};
 use crate::contracts::{Fund, Market, Stake, TestToken, part};
 use crate::{Evm, EvmError};
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue};
+use samebit_chain::protocol::{self, Contracts, Domain};
 use samebit_market::{
-    Amount, Event, Height, JobId, Message, Moment, Owner, Pot, Seat, SeatId, Seconds, Site,
+    Amount, Event, Height, JobId, MarketMessage, Message, Moment, Owner, Pot, Seat, SeatId, Seconds, Site,
 };
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ impl Bazaar {
             settle: evm.deploy(&part("Settle"))?,
         };
         let seconds = u32::try_from(slow_block.0).expect("the contracts have 32 bits for it");
-        let arguments = (side.token, calls::address(treasury), seconds, parts).abi_encode();
+        let arguments = (side.token, protocol::address(treasury), seconds, parts).abi_encode();
         let market = evm.deploy_with(&Market::BYTECODE, &arguments)?;
         let stake = evm.call(market, &Market::stakeCall {})?.value;
         let fund = evm.call(stake, &Stake::fundCall {})?.value;
@@ -115,7 +115,7 @@ impl Bazaar {
     /// # Panics
     /// If the token is none that everybody can make.
     pub fn purse(&mut self, owner: Owner, amount: Amount) {
-        let (token, person) = (self.at.side.token, calls::address(owner));
+        let (token, person) = (self.at.side.token, protocol::address(owner));
         let mint = TestToken::mintCall { to: person, amount: U256::from(amount.0) };
         self.say(owner, token, mint.abi_encode().into()).expect("a token of tests");
         let approve = TestToken::approveCall { spender: self.at.stake, value: U256::MAX };
@@ -133,20 +133,42 @@ impl Bazaar {
         self.evm.set_height(now.height.0);
     }
 
+    /// Where the contracts are, for who talks to them.
+    pub fn contracts(&self) -> Contracts {
+        let Deployed { side: Side { token, beacon, court }, market, stake, fund } = self.at;
+        Contracts { market, stake, fund, dispute: court, beacon, token }
+    }
+
+    /// For which contract words count here.
+    pub fn domain(&self) -> Domain {
+        Domain::from(&self.site())
+    }
+
     /// The call of a message, and the contract that takes it.
+    ///
+    /// # Panics
+    /// If a message cannot be said: here everybody's word comes with it.
     pub fn call(&self, message: &Message) -> (Address, Bytes) {
+        let job = match message {
+            Message::Market(message) => message.job(),
+            _ => None,
+        };
+        let solver = job.and_then(|job| self.solvers.get(&job)).copied().unwrap_or_default();
+        let papers = Letterhead { keys: &self.keys, domain: self.domain(), solver };
+        let call = self.contracts().encode(Owner::default(), &self.whole(job, message), &papers);
+        let call = call.unwrap_or_else(|error| panic!("{error}: {message:?}"));
+        (*call.to.to().expect("a contract takes it"), call.data)
+    }
+
+    /// A message with what it asks, if it asks Dispute.
+    fn whole(&self, job: Option<JobId>, message: &Message) -> protocol::Message {
         match message {
-            Message::Stake(message) => (self.at.stake, calls::stake(message)),
-            Message::Fund(message) => (self.at.fund, calls::fund(message)),
-            Message::Market(message) => {
-                let nobody = Asked::default();
-                let job = message.job();
-                let solver = job.and_then(|job| self.solvers.get(&job)).copied().unwrap_or_default();
-                let asked = job.and_then(|job| self.asked.get(&job)).unwrap_or(&nobody);
-                let (keys, market) = (&self.keys, self.at.market);
-                let head = Letterhead { keys, chain_id: CHAIN_ID, market, solver };
-                (market, calls::market(message, head, asked))
+            Message::Market(challenge @ MarketMessage::Challenge { .. }) => {
+                let asked = job.and_then(|job| self.asked.get(&job)).cloned().unwrap_or_default();
+                let Asked { question, header } = asked;
+                protocol::Message::Challenge { challenge: challenge.clone(), question, header }
             }
+            message => protocol::Message::Market(message.clone()),
         }
     }
 
@@ -165,9 +187,23 @@ impl Bazaar {
     /// # Errors
     /// As [`Bazaar::send`].
     pub fn dry(&mut self, now: Moment, sender: Owner, message: &Message) -> Result<Outcome, EvmError> {
-        self.set(now);
         let (to, data) = self.call(message);
-        let (answer, logs) = self.evm.dry(calls::address(sender), to, data)?;
+        self.dry_data(now, sender, to, data)
+    }
+
+    /// What would come of whatever bytes, of which nothing is kept.
+    ///
+    /// # Errors
+    /// As [`Bazaar::send`].
+    pub fn dry_data(
+        &mut self,
+        now: Moment,
+        sender: Owner,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Outcome, EvmError> {
+        self.set(now);
+        let (answer, logs) = self.evm.dry(protocol::address(sender), to, data)?;
         Ok(Outcome { events: logs.iter().filter_map(event).collect(), gas: answer.gas })
     }
 
@@ -176,7 +212,7 @@ impl Bazaar {
     /// # Errors
     /// The contract's refusal, or the EVM's.
     pub fn say(&mut self, sender: Owner, to: Address, data: Bytes) -> Result<Outcome, EvmError> {
-        let (answer, logs) = self.evm.send_logged(calls::address(sender), to, U256::ZERO, data)?;
+        let (answer, logs) = self.evm.send_logged(protocol::address(sender), to, U256::ZERO, data)?;
         let events: Vec<Event> = logs.iter().filter_map(event).collect();
         for event in &events {
             if let Event::Accepted { job, solver, .. } = event {
@@ -200,7 +236,7 @@ impl Bazaar {
     /// # Panics
     /// If Stake does not answer.
     pub fn free(&mut self, owner: Owner) -> Amount {
-        let call = Stake::freeOfCall { owner: calls::address(owner) };
+        let call = Stake::freeOfCall { owner: protocol::address(owner) };
         Amount(self.evm.call(self.at.stake, &call).expect("a view").value)
     }
 
@@ -241,7 +277,7 @@ impl Bazaar {
     /// # Panics
     /// If Market does not answer.
     pub fn job(&mut self, job: JobId) -> Market::JobView {
-        self.evm.call(self.at.market, &Market::jobOfCall { id: calls::b(job.0) }).expect("a view").value
+        self.evm.call(self.at.market, &Market::jobOfCall { id: job.0.0.into() }).expect("a view").value
     }
 
     /// How much of the token somebody has.

@@ -5,6 +5,7 @@ mod attacks;
 mod common;
 mod disputes;
 mod forced;
+mod garbled;
 mod gas;
 mod refusals;
 mod reorganised;

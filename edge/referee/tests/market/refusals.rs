@@ -1,26 +1,43 @@
 //! What somebody has signed counts once: on its chain, in its market, for its job and its attempt.
 
 use super::town::{Town, deploy_over, names_of, toy_court};
-use alloy_primitives::Address;
+use alloy_primitives::Bytes;
+use samebit_chain::protocol::{Domain, Papers, Signature, Word};
 use samebit_commit::Digest;
+use samebit_dispute::{Question, QuestionId};
 use samebit_market::testing::{Script, Toy};
-use samebit_market::{Amount, AttemptId, JobId, MarketMessage, Message, Seconds, params};
-use samebit_referee::market::{Keys, Purpose, calls};
+use samebit_market::{Amount, AttemptId, JobId, MarketMessage, Message, Owner, Seconds, params};
+use samebit_referee::market::Keys;
 use samebit_referee::{EvmError, TestToken};
 
 /// A solver's word, given to the contract by the poster.
-fn accept(
-    town: &Town,
-    script: &Script,
-    purpose: &Purpose,
-    chain_id: u64,
-    market: Address,
-) -> alloy_primitives::Bytes {
-    let MarketMessage::Accept { solver, price, secrets, .. } = script.accept(AttemptId(0)) else {
-        panic!("an acceptance")
-    };
-    let signature = town.bazaar.keys.sign(solver, chain_id, market, purpose);
-    calls::accept(script.job, AttemptId(0), solver, price, secrets, EXPIRY, signature)
+fn accept(town: &Town, script: &Script, word: &Word, domain: Domain) -> Bytes {
+    let (signed, keys) = (signed(script), &town.bazaar.keys);
+    let MarketMessage::Accept { solver, .. } = signed else { panic!("an acceptance") };
+    let papers = One(keys.sign(solver, &domain, word));
+    let call = town.bazaar.contracts().encode(script.poster, &signed.into(), &papers);
+    call.expect("the word is there").data
+}
+
+/// The acceptance that comes with the solver's word.
+fn signed(script: &Script) -> MarketMessage {
+    let mut accept = script.accept(AttemptId(0));
+    let MarketMessage::Accept { expiry, is_signed, .. } = &mut accept else { panic!("an acceptance") };
+    (*expiry, *is_signed) = (EXPIRY, true);
+    accept
+}
+
+/// One signature, whatever is asked for.
+struct One(Signature);
+
+impl Papers for One {
+    fn signature(&self, _: Owner, _: &Word) -> Option<Signature> {
+        Some(self.0)
+    }
+
+    fn question(&self, _: QuestionId) -> Option<Question> {
+        None
+    }
 }
 
 const EXPIRY: Seconds = Seconds(u64::MAX);
@@ -34,41 +51,37 @@ fn a_word_counts_once_and_in_one_place() {
     }
     let script = Script::of(&town.chain, &people, Toy::new(2), Script::terms(), 0);
     town.tell(script.poster, script.post.clone()).expect("it is well formed");
-    let (here, one) = (town.bazaar.at.market, samebit_referee::market::CHAIN_ID);
+    let (at, here) = (town.bazaar.at.market, town.bazaar.domain());
     let MarketMessage::Accept { price, secrets, .. } = script.accept(AttemptId(0)) else {
         panic!("it accepts")
     };
-    let ask = |job: JobId, attempt, price, secrets| Purpose::Ask(job, attempt, price, secrets, EXPIRY);
+    let ask = |job, attempt, price, secrets| Word::Ask { job, attempt, price, secrets, expiry: EXPIRY };
     let right = ask(script.job, AttemptId(0), price, secrets);
     let other_job = ask(JobId(Digest([9; 32])), AttemptId(0), price, secrets);
     let other_attempt = ask(script.job, AttemptId(1), price, secrets);
     let other_price = ask(script.job, AttemptId(0), Amount(price.0 - 1), secrets);
     let other_secrets = ask(script.job, AttemptId(0), price, Digest([1; 32]));
-    let sooner = Purpose::Ask(script.job, AttemptId(0), price, secrets, Seconds(7));
-    let elsewhere: Address = town.bazaar.at.stake;
+    let sooner = Word::Ask { job: script.job, attempt: AttemptId(0), price, secrets, expiry: Seconds(7) };
+    let elsewhere = Domain { market: Owner(town.bazaar.at.stake.0.0), ..here };
+    let other_chain = Domain { chain_id: here.chain_id + 1, ..here };
     let wrong = [
-        (&right, one + 1, here),
-        (&right, one, elsewhere),
-        (&other_job, one, here),
-        (&other_attempt, one, here),
-        (&other_price, one, here),
-        (&other_secrets, one, here),
-        (&sooner, one, here),
+        (&right, other_chain),
+        (&right, elsewhere),
+        (&other_job, here),
+        (&other_attempt, here),
+        (&other_price, here),
+        (&other_secrets, here),
+        (&sooner, here),
     ];
     town.bazaar.set(town.chain.now);
-    for (purpose, chain_id, market) in wrong {
-        let data = accept(&town, &script, purpose, chain_id, market);
-        let Err(EvmError::Reverted(data)) = town.bazaar.say(script.poster, here, data) else {
-            panic!("{purpose:?} counts on chain {chain_id} at {market}")
+    for (word, domain) in wrong {
+        let data = accept(&town, &script, word, domain);
+        let Err(EvmError::Reverted(data)) = town.bazaar.say(script.poster, at, data) else {
+            panic!("{word:?} counts of {domain:?}")
         };
-        assert_eq!(names_of(&data).as_deref(), Some("WrongSignature"), "{purpose:?}");
+        assert_eq!(names_of(&data).as_deref(), Some("WrongSignature"), "{word:?}");
     }
-    let signed = match script.accept(AttemptId(0)) {
-        MarketMessage::Accept { job, attempt, solver, price, secrets, .. } => {
-            MarketMessage::Accept { job, attempt, solver, price, secrets, expiry: EXPIRY, is_signed: true }
-        }
-        _ => panic!("it accepts"),
-    };
+    let signed = signed(&script);
     // Nobody but the poster may make use of it, and nobody twice.
     assert!(town.tell(script.watcher, signed.clone()).is_err());
     town.tell(script.poster, signed.clone()).expect("the solver has signed it");

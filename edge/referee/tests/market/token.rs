@@ -61,7 +61,7 @@ fn who_comes_in_through_the_token_finds_the_door_shut() {
     token(&mut bazaar, person, &BadToken::turnCall { vice_: CALLS_BACK });
     let at: Address = bazaar.at.stake;
     for again in [StakeMessage::Deposit(Amount(500)), StakeMessage::Withdraw(Amount(500))] {
-        let data = samebit_referee::market::calls::stake(&again);
+        let (_, data) = bazaar.call(&Message::Stake(again.clone()));
         // The call from inside is the token's own; it has money in the system too.
         token(&mut bazaar, person, &BadToken::planCall { to: at, data });
         for message in [StakeMessage::Deposit(Amount(300)), StakeMessage::Withdraw(Amount(300))] {

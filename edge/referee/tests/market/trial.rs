@@ -122,7 +122,7 @@ impl<'a> Trial<'a> {
         let job = town.bazaar.site().job(poster, 0, spec.digest(), terms.digest());
         town.tell(poster, MarketMessage::Post { spec, terms: terms.clone(), nonce: 0 }).expect("well formed");
         let (question, header) = world.question();
-        town.bazaar.teach(job, Asked::of(&question, &header));
+        town.bazaar.teach(job, Asked { question, header });
         let truth = truth_of(world);
         Trial { world, town, solver, heir, watcher, friend, terms, job, truth, argued: 0 }
     }

@@ -1,15 +1,17 @@
 //! A reader of events while the chain changes its mind: a transport that serves forks, switched between any two requests.
 
-use alloy::consensus::Header;
-use alloy::primitives::{Address, B256, Bytes, Log as EventData, keccak256};
+use alloy::consensus::transaction::Recovered;
+use alloy::consensus::{Header, Signed, TxEnvelope, TxLegacy};
+use alloy::primitives::{Address, B256, Bytes, Log as EventData, Signature, TxKind, keccak256};
 use alloy::rpc::json_rpc::{
     ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
 };
-use alloy::rpc::types::{Block, Filter, FilterBlockOption, Header as RpcHeader, Log as RpcLog};
+use alloy::rpc::types::{Block, Filter, FilterBlockOption, Header as RpcHeader, Log as RpcLog, Transaction};
 use alloy::sol_types::SolValue;
 use alloy::transports::{TransportError, TransportFut};
 use proptest::prelude::*;
 use samebit_chain::dispute::{DisputeChange, DisputeContract};
+use samebit_chain::protocol::{Block as Told, BlockLog, Contracts};
 use samebit_chain::{Change, Client, ClientError, Event, Log, LogOptions};
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::{Arc, Mutex};
@@ -34,6 +36,10 @@ struct World {
     is_torn: bool,
     /// Whether every event tells of a message of a dispute.
     is_dispute: bool,
+    /// Blocks of which one request for logs may be, beyond the few that are always granted.
+    pages_limit: usize,
+    /// Requests and batches that were made.
+    packets: usize,
     /// Requests for a block by its number that are answered before one fails.
     blocks_until_failure: Option<u32>,
 }
@@ -107,6 +113,10 @@ impl World {
                 let parent = |block: FakeBlock| if self.is_torn { block.hash } else { block.parent };
                 success(&block.map(|block| rpc_block(number, &FakeBlock { parent: parent(block), ..block })))
             }
+            "eth_getTransactionByHash" => {
+                let (hash,): (B256,) = serde_json::from_str(parameters).unwrap();
+                success(&foreign(hash))
+            }
             "eth_getLogs" => {
                 let (filter,): (Filter,) = serde_json::from_str(parameters).unwrap();
                 self.logs(&filter)
@@ -128,7 +138,7 @@ impl World {
                 (from.unwrap() as usize, to.unwrap() as usize)
             }
         };
-        if to - from > 4 {
+        if to - from > self.pages_limit.max(4) {
             return failure("query returned too many blocks");
         }
         success(&self.events(from, to))
@@ -141,6 +151,20 @@ fn relayed(block: B256) -> EventData {
     let message = Bytes::copy_from_slice(&keccak256("withdraw()")[..4]);
     let topics = vec![keccak256("Relayed(address,bytes)"), sender.into_word()];
     EventData::new_unchecked(Address::ZERO, topics, message.abi_encode().into())
+}
+
+/// A transaction to a contract that is none of ours, of an account that has said nothing.
+fn foreign(hash: B256) -> Transaction {
+    let payment = TxLegacy { to: TxKind::Call(Address::repeat_byte(9)), ..TxLegacy::default() };
+    let signed = Signed::new_unchecked(payment, Signature::test_signature(), hash);
+    Transaction {
+        inner: Recovered::new_unchecked(TxEnvelope::Legacy(signed), Address::repeat_byte(8)),
+        block_hash: Some(B256::ZERO),
+        block_number: Some(0),
+        transaction_index: Some(0),
+        effective_gas_price: Some(0),
+        block_timestamp: None,
+    }
 }
 
 fn rpc_block(number: usize, block: &FakeBlock) -> Block {
@@ -172,9 +196,19 @@ impl tower::Service<RequestPacket> for Fake {
     }
 
     fn call(&mut self, packet: RequestPacket) -> Self::Future {
-        let RequestPacket::Single(request) = packet else { panic!("no batches") };
-        let payload = self.0.lock().unwrap().answer(&request);
-        Box::pin(async move { Ok(ResponsePacket::Single(Response { id: request.id().clone(), payload })) })
+        let mut world = self.0.lock().unwrap();
+        world.packets += 1;
+        let mut answer = |request: &SerializedRequest| {
+            let payload = world.answer(request);
+            Response { id: request.id().clone(), payload }
+        };
+        let answers = match &packet {
+            RequestPacket::Single(request) => ResponsePacket::Single(answer(request)),
+            RequestPacket::Batch(requests) => {
+                ResponsePacket::Batch(requests.iter().map(&mut answer).collect())
+            }
+        };
+        Box::pin(async move { Ok(answers) })
     }
 }
 
@@ -361,4 +395,133 @@ fn tell(told: &mut Vec<(u64, Vec<u8>)>, changes: Vec<DisputeChange>) {
             }
         }
     }
+}
+
+fn blocks_of(client: &Client, first: u64) -> BlockLog {
+    let [market, stake, fund, beacon, token] = [1, 2, 3, 4, 5].map(Address::with_last_byte);
+    let contracts = Contracts { market, stake, fund, dispute: Address::ZERO, beacon, token };
+    BlockLog::new(client, contracts, first, LogOptions { page_blocks: 9, reorg_depth: DEPTH })
+}
+
+/// Blocks as a peer folds them: one whose parent was told before is another branch.
+fn fold_blocks(told: &mut Vec<Told>, blocks: Vec<Told>) {
+    for block in blocks {
+        while told.last().is_some_and(|last| last.name != block.parent) {
+            told.pop();
+        }
+        told.push(block);
+    }
+}
+
+/// Polls until all is read; requests may fail a few times.
+async fn settle_blocks(log: &mut BlockLog, told: &mut Vec<Told>) {
+    let mut failures = 0;
+    loop {
+        match log.poll().await {
+            Ok(blocks) if blocks.is_empty() => return,
+            Ok(blocks) => fold_blocks(told, blocks),
+            Err(error) => {
+                failures += 1;
+                assert!(failures < 4, "{error}");
+            }
+        }
+    }
+}
+
+/// What is folded is what the chain says: every block, and in each all that was said.
+fn check_blocks(world: &World, first: u64, told: &[Told]) {
+    let expected: Vec<(Vec<u8>, u64, usize)> = (0..)
+        .zip(&world.blocks)
+        .skip(first as usize)
+        .map(|(number, block)| (block.hash.to_vec(), number, usize::from(block.events)))
+        .collect();
+    let found: Vec<(Vec<u8>, u64, usize)> =
+        told.iter().map(|block| (block.name.0.to_vec(), block.moment.height.0, block.said.len())).collect();
+    assert_eq!(found, expected);
+    for block in told {
+        assert!(block.said.iter().all(|said| said.sender.0 == block.name.0[..20]), "of this branch");
+    }
+}
+
+#[test]
+fn folded_blocks_are_always_what_the_chain_says() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+    let failing = prop::option::weighted(0.3, 0..20u32);
+    let happenings = prop::collection::vec((happening(), failing), 1..30);
+    proptest!(config, |(happenings in happenings, first in 0..2u64)| {
+        runtime.block_on(async {
+            let world = Arc::new(Mutex::new(World { is_dispute: true, ..World::default() }));
+            (0..3).for_each(|_| world.lock().unwrap().extend(1));
+            let client = client(&world).await;
+            let (mut log, mut told, mut depth_since_poll) = (blocks_of(&client, first), Vec::new(), 0);
+            for (happening, failing) in happenings {
+                match happening {
+                    Happening::Extend { blocks, events } => {
+                        (0..blocks).for_each(|_| world.lock().unwrap().extend(events));
+                    }
+                    Happening::Reorganise { depth, events } if depth_since_poll + depth + 1 < DEPTH => {
+                        // The first block that was read is never taken back.
+                        let depth = depth.min(world.lock().unwrap().blocks.len() - 2);
+                        depth_since_poll += depth + 1;
+                        world.lock().unwrap().reorganise(depth, events);
+                    }
+                    Happening::Plan { requests, depth, events } if world.lock().unwrap().planned.is_empty() => {
+                        depth_since_poll += depth + 1;
+                        world.lock().unwrap().planned.push((requests, depth, events));
+                    }
+                    Happening::Poll => {
+                        world.lock().unwrap().blocks_until_failure = failing;
+                        settle_blocks(&mut log, &mut told).await;
+                        world.lock().unwrap().blocks_until_failure = None;
+                        if world.lock().unwrap().planned.is_empty() {
+                            depth_since_poll = 0;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            world.lock().unwrap().planned.clear();
+            settle_blocks(&mut log, &mut told).await;
+            check_blocks(&world.lock().unwrap(), first, &told);
+            // Who comes late is told the same.
+            let (mut late, mut again) = (blocks_of(&client, first), Vec::new());
+            settle_blocks(&mut late, &mut again).await;
+            assert!(again == told);
+        });
+    });
+}
+
+/// Thousands of empty blocks: a poll is bounded, and a request is not made for each.
+#[tokio::test]
+async fn a_long_history_takes_few_requests() {
+    let world = Arc::new(Mutex::new(World { is_dispute: true, ..World::default() }));
+    (0..5_000).for_each(|number| world.lock().unwrap().extend(u8::from(number % 1_000 == 0)));
+    let client = client(&world).await;
+    let contracts = Contracts {
+        market: Address::with_last_byte(1),
+        stake: Address::with_last_byte(2),
+        fund: Address::with_last_byte(3),
+        dispute: Address::ZERO,
+        beacon: Address::with_last_byte(4),
+        token: Address::with_last_byte(5),
+    };
+    let options = LogOptions { page_blocks: 1_000, reorg_depth: DEPTH };
+    let (mut log, mut told) = (BlockLog::new(&client, contracts, 0, options), Vec::new());
+    world.lock().unwrap().pages_limit = 1_000;
+    world.lock().unwrap().packets = 0;
+    let mut polls = 0;
+    loop {
+        let blocks = log.poll().await.unwrap();
+        assert!(blocks.len() <= samebit_chain::limits::BLOCKS_AT_ONCE);
+        if blocks.is_empty() {
+            break;
+        }
+        polls += 1;
+        fold_blocks(&mut told, blocks);
+    }
+    check_blocks(&world.lock().unwrap(), 0, &told);
+    let packets = world.lock().unwrap().packets;
+    println!("{packets} requests in {polls} polls");
+    assert!(packets < 300, "{packets} requests for 5,000 blocks");
 }

@@ -83,10 +83,10 @@ impl BlockLog {
     async fn tell_into(&mut self, blocks: &mut Vec<Block>) -> Result<(), ProtocolError> {
         while blocks.len() < limits::BLOCKS_AT_ONCE {
             let Some((name, events)) = self.next_block() else { break };
-            let count = 1 + events.len();
-            self.fetch(&events).await?;
+            let count = events.len();
+            self.fetch(count).await?;
             blocks.push(self.block(name, events)?);
-            self.pending.drain(..count);
+            self.pending.drain(..=count);
         }
         if self.pending.is_empty() {
             self.sent.clear();
@@ -105,23 +105,22 @@ impl BlockLog {
         Some((*name, pending.map_while(event).collect()))
     }
 
-    /// Fetches the transactions of these events, and as many of what follows as one batch has.
-    async fn fetch(&mut self, needed: &[Event]) -> Result<(), ProtocolError> {
-        let is_missing = |event: &&Event| !self.sent.contains_key(&event.transaction);
-        let missing: BTreeSet<B256> =
-            needed.iter().filter(is_missing).map(|event| event.transaction).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let event = |change: &'_ Change| match change {
-            Change::Added(event) if !self.sent.contains_key(&event.transaction) => Some(event.transaction),
+    /// Fetches the transactions of the block in front, which has so many events, and of those after it as many as one batch has.
+    async fn fetch(&mut self, event_count: usize) -> Result<(), ProtocolError> {
+        let is_missing = |transaction: &B256| !self.sent.contains_key(transaction);
+        let transaction = |change: &Change| match change {
+            Change::Added(event) => Some(event.transaction),
             _ => None,
         };
-        let mut wanted: Vec<B256> = missing.iter().copied().collect();
-        let mut seen = missing;
-        let ahead = self.pending.iter().filter_map(event).filter(|transaction| seen.insert(*transaction));
-        wanted.extend(ahead.take(limits::TRANSACTIONS_AT_ONCE));
-        wanted.truncate(wanted.len().min(limits::TRANSACTIONS_AT_ONCE.max(needed.len())));
+        let front = self.pending.iter().take(1 + event_count).filter_map(transaction);
+        let needed = front.filter(is_missing).collect::<BTreeSet<B256>>().len();
+        if needed == 0 {
+            return Ok(());
+        }
+        // What is needed lies in front.
+        let (mut seen, most) = (BTreeSet::new(), needed.max(limits::TRANSACTIONS_AT_ONCE));
+        let missing = self.pending.iter().filter_map(transaction).filter(is_missing);
+        let wanted: Vec<B256> = missing.filter(|transaction| seen.insert(*transaction)).take(most).collect();
         for batch in wanted.chunks(limits::TRANSACTIONS_AT_ONCE) {
             let found = self.client.sent(batch).await?;
             let known = batch.iter().zip(found).filter_map(|(transaction, sent)| Some((*transaction, sent?)));
@@ -131,7 +130,7 @@ impl BlockLog {
     }
 
     fn block(&mut self, name: BlockName, events: Vec<Event>) -> Result<Block, ProtocolError> {
-        let mut said = Vec::new();
+        let (mut said, mut done) = (Vec::new(), Vec::new());
         let mut rest = events.into_iter().peekable();
         while let Some(first) = rest.next() {
             let transaction = first.transaction;
@@ -144,7 +143,10 @@ impl BlockLog {
             let told = heard(&self.contracts.told(), Some(sent), events);
             let told = told.and_then(|told| self.contracts.said(told));
             said.extend(told.ok_or(ProtocolError::Unreadable { transaction })?);
+            done.push(transaction);
         }
+        // Of a block that is told nothing is asked again.
+        done.iter().for_each(|transaction| drop(self.sent.remove(transaction)));
         Ok(Block {
             moment: Moment { time: Seconds(name.timestamp), height: Height(name.number) },
             name: Digest(name.hash.0),

@@ -17,7 +17,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chain", &["commit", "dispute", "market"]),
     ("net", &["commit"]),
     ("sim", &["roles", "commit", "ops", "graph", "engine", "trace", "dispute", "market"]),
-    ("cli", &["num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "roles", "chain"]),
+    ("peer", &["roles", "trace", "chain", "net", "engine", "ops", "dispute", "market", "commit"]),
+    (
+        "cli",
+        &[
+            "num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "market", "roles",
+            "chain", "peer", "sim",
+        ],
+    ),
 ];
 
 const PREFIX: &str = "samebit-";
@@ -30,7 +37,7 @@ const ASYNC: &[&str] =
 const FOR_TESTS: &[&str] = &["planted", "testing", "fixtures"];
 
 /// The only crates that may use the network.
-const MAY_WAIT: &[&str] = &["chain", "net", "cli"];
+const MAY_WAIT: &[&str] = &["chain", "net", "peer", "cli"];
 
 /// What is wrong with the workspace's dependencies, given by `cargo metadata`.
 pub fn check(metadata: &Value) -> Vec<String> {

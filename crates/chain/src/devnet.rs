@@ -17,6 +17,8 @@ use std::time::Duration;
 const FUNDS_WEI: u128 = 10_000 * 10u128.pow(18);
 /// Accounts that are funded unless told otherwise.
 const DEFAULT_ACCOUNTS: u32 = 10;
+/// The account of the seed, which has no key.
+const SEED: Address = Address::with_last_byte(0x5e);
 /// How long a development chain goes without a block: contracts see time pass.
 const EMPTY_BLOCKS: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,7 @@ pub struct DevnetBuilder {
     address: Option<SocketAddr>,
     artifacts: Vec<Artifact>,
     made: BTreeMap<String, Address>,
+    seed: u64,
 }
 
 /// A development chain that runs; dropping it stops it. What it wrote stays in its folder.
@@ -105,6 +108,7 @@ impl Devnet {
             address: None,
             artifacts: Vec::new(),
             made: BTreeMap::new(),
+            seed: 0,
         }
     }
 
@@ -156,6 +160,11 @@ impl DevnetBuilder {
         self
     }
 
+    /// What its beacon follows from, besides its blocks: part of the genesis, as what nobody's account has.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// Starts it with the machine's clock.
     pub async fn start(self) -> Result<Devnet, DevnetError> {
         self.start_with_clock(SystemClock).await
@@ -168,7 +177,10 @@ impl DevnetBuilder {
         }
         let keys: Vec<_> = (0..self.accounts).map(accounts::key).collect();
         let addresses: Vec<Address> = keys.iter().map(|key| key.address()).collect();
-        let genesis = Genesis::funding(&addresses, FUNDS_WEI)?;
+        let mut genesis = Genesis::funding(&addresses, FUNDS_WEI)?;
+        if self.seed > 0 {
+            genesis.balances.insert(SEED, self.seed.into());
+        }
         let chain = Chain::open_with_clock(self.folder.join(Devnet::FILE), &genesis, self.options, clock)?;
         let client = Client::in_process(&chain).await?;
         let sender = client.sender(keys[0].clone(), SenderOptions::default());

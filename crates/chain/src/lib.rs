@@ -49,7 +49,7 @@ pub use client::{
 };
 pub use deployment::{Artifact, DeployError, deploy};
 pub use devnet::{Devnet, DevnetBuilder, DevnetConfig, DevnetError};
-pub use embedded::{Chain, Clock, Genesis, InProcess, ManualClock, Options, Server, SystemClock};
+pub use embedded::{Chain, Clock, Genesis, InProcess, ManualClock, Options, PacedClock, Server, SystemClock};
 pub use error::{ChainError, Refusal, StoreError};
 
 /// alloy's names that programs need: addresses, numbers, `sol!`, filters, keys.

@@ -51,6 +51,16 @@ pub enum Verb {
     Dispute(Dispute),
     /// Run a development chain with the contracts on this machine
     Devnet(Devnet),
+    /// Be a machine on the network: solve, check, hold, watch, and earn
+    Peer(Peer),
+    /// Have a job done by others, and fetch what comes of it
+    Submit(Submit),
+    /// List the jobs on the chain
+    Jobs(Jobs),
+    /// Tell why a job is where it is
+    Explain(Explain),
+    /// Show the whole protocol on this machine: honest and cheating peers, a real dispute, a bill
+    Demo(Demo),
     /// List the program's nodes
     Program(Program),
     /// Tell what a job costs before it runs
@@ -206,6 +216,188 @@ pub struct Devnet {
     /// The port on this machine; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 8545)]
     pub port: u16,
+}
+
+/// Where the chain is.
+#[derive(Args, Debug, Clone)]
+pub struct Connection {
+    /// The chain; samebit.toml's if absent
+    #[arg(long, value_name = "URL", env = "SAMEBIT_RPC_URL", hide_env_values = true)]
+    pub rpc_url: Option<String>,
+    /// The block of the contracts' deployment, or an earlier one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub first_block: u64,
+    /// Milliseconds between two looks at the chain
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub poll_ms: u64,
+}
+
+/// Whose money is used.
+#[derive(Args, Debug, Clone)]
+pub struct Key {
+    /// A keystore as Foundry and Geth write it; DIR/key.json if absent, made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub keystore: Option<PathBuf>,
+    /// A file with the keystore's password; SAMEBIT_PASSWORD if absent
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// On a development chain: account N of its insecure ones
+    #[arg(long, value_name = "N", conflicts_with_all = ["keystore", "password_file"],
+          value_parser = clap::value_parser!(u32).range(..i64::from(samebit_chain::accounts::ACCOUNTS)))]
+    pub account: Option<u32>,
+}
+
+/// Where a machine is on the network.
+#[derive(Args, Debug, Clone)]
+pub struct Place {
+    /// An address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: Vec<std::net::SocketAddr>,
+    /// An address at which others reach this machine, if it is another one
+    #[arg(long, value_name = "ADDRESS")]
+    pub announce: Vec<std::net::SocketAddr>,
+    /// A relay for peers that cannot reach each other; it never carries states
+    #[arg(long, value_name = "URL")]
+    pub relay: Option<String>,
+}
+
+/// What a peer does.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// Runs jobs
+    Solver,
+    /// Checks segments that it is drawn for, and holds states
+    Verifier,
+    /// Runs segments that nobody is drawn for
+    Whistleblower,
+}
+
+/// `samebit peer`.
+#[derive(Args, Debug)]
+pub struct Peer {
+    /// What it keeps: results, states, its key
+    #[arg(long, value_name = "DIR", default_value = "peer")]
+    pub dir: PathBuf,
+    /// What it does
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    pub roles: Vec<RoleName>,
+    /// What it runs a segment for, at least
+    #[arg(long, value_name = "AMOUNT", default_value = "1", value_parser = crate::commands::network::amount::parse)]
+    pub price: samebit_market::Amount,
+    /// Seats that it takes, each of which can be drawn; a seat costs 1,000
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seats: u16,
+    /// Money that it has free for deposits and bonds when it begins, besides its seats
+    #[arg(long, value_name = "AMOUNT", default_value = "1000", value_parser = crate::commands::network::amount::parse)]
+    pub free: samebit_market::Amount,
+    /// The share of segments that a whistleblower runs
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
+    pub watch: f64,
+    /// The shortest time that it trusts itself to answer in, in seconds
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    pub least_seconds: u64,
+    /// The share of products that it computes again, to find errors of the machine before a claim
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub self_check: f64,
+    /// The chain.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// The key.
+    #[command(flatten)]
+    pub key: Key,
+    /// The network.
+    #[command(flatten)]
+    pub place: Place,
+    /// For tests and demonstrations, on development chains only: an error to make
+    #[arg(long, value_name = "FAULT", hide = true)]
+    pub inject_fault: Vec<Fault>,
+    /// For tests and demonstrations, on development chains only: a lie to tell
+    #[arg(long, value_name = "LIE", value_enum, hide = true)]
+    pub lie: Option<LieName>,
+}
+
+/// Ways to lie.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LieName {
+    /// Seals what another has sealed
+    CopiesSeal,
+    /// Never opens what it has sealed
+    NeverOpens,
+    /// Says that it holds what it has never seen
+    ApprovesBlindly,
+    /// Gives nobody what it has
+    Withholds,
+    /// Claims in a dispute and makes no move
+    StopsMoving,
+}
+
+/// `samebit submit`.
+#[derive(Args, Debug)]
+pub struct Submit {
+    /// The job file
+    pub job: PathBuf,
+    /// Where the result goes; given again, the job is followed on
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The most that the job may cost; `market.budget` of the job file if absent
+    #[arg(long, value_name = "AMOUNT", value_parser = crate::commands::network::amount::parse)]
+    pub budget: Option<samebit_market::Amount>,
+    /// The share of segments that is checked; `market.draw` of the job file if absent
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub draw: Option<f64>,
+    /// Tells jobs that are alike apart
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub nonce: u64,
+    /// Take the job back when nobody has run it for so many seconds
+    #[arg(long, value_name = "N", default_value_t = 7_200)]
+    pub give_up: u64,
+    /// The chain.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// The key.
+    #[command(flatten)]
+    pub key: Key,
+    /// The network.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `samebit jobs`.
+#[derive(Args, Debug)]
+pub struct Jobs {
+    /// The chain.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// `samebit explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The job's id on the chain, or the first digits of it
+    pub job: String,
+    /// The chain.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// `samebit demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The job to run; a small language model if absent
+    #[arg(long, value_name = "FILE")]
+    pub job: Option<PathBuf>,
+    /// Where everything is kept: an empty or absent directory; a temporary one, removed at the end, if absent
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The share of segments that is drawn for checking
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub draw: f64,
+    /// The seed of the chain's beacon; a random one if absent
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How many times as fast as a clock on the wall the chain's clock runs
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub pace: u32,
 }
 
 /// `samebit program`.

@@ -48,7 +48,7 @@ pub use config::{Activation, Gpt2Config, LlamaConfig, ModelConfig};
 pub use data::{TokenStream, load_tokens};
 pub use error::{Error, Result};
 pub use initial::{Init, InitialTensor, initial_tensors, residual_deviation};
-pub use job::{Dataset, Format, Job, Model, Optimizer, Outline, Sites, TokenizerChoice, Training};
+pub use job::{Dataset, Format, Job, Market, Model, Optimizer, Outline, Sites, TokenizerChoice, Training};
 pub use model::{Forward, load_model, save_model};
 pub use order::{order_table, row_count};
 pub use prepare::{Prepared, prepare};

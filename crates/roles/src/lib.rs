@@ -41,7 +41,7 @@ pub use mirror::{Astray, Mirror};
 pub use party::{Party, Role};
 #[cfg(feature = "planted")]
 pub use planted::{Bug, plant};
-pub use question::{Terms, question};
+pub use question::{Terms, opening, question};
 pub use solver::Solver;
 pub use story::Segment;
 pub use submitter::{Order, Submitter};

@@ -1,8 +1,9 @@
-//! The question of a segment: what is asked, and what proves that it belongs to its job.
+//! What a job shows to the contracts, and the question of a segment: what is asked, and what proves that it belongs to its job.
 
 use samebit_commit::Digest;
 use samebit_dispute::{Amount, Header, Owner, Question, Seconds};
 use samebit_graph::canonical::PROGRAM_VERSION;
+use samebit_market::SpecOpening;
 use samebit_trace::Job;
 
 /// On which terms a segment is argued about.
@@ -16,6 +17,25 @@ pub struct Terms {
     pub clock: Seconds,
     /// What a side that passes the turn on has at least.
     pub extension: Seconds,
+}
+
+/// What the poster of a job shows of it.
+pub fn opening(job: &Job) -> SpecOpening {
+    let (program, spec) = (&job.program, &job.spec);
+    SpecOpening {
+        version: PROGRAM_VERSION,
+        loss: program.loss,
+        grad_norm: program.grad_norm,
+        states: program.state_tree().root(),
+        table_declarations: program.table_tree().root(),
+        nodes: program.node_tree().root(),
+        sinks: program.sink_tree().root(),
+        initial: spec.initial_state,
+        tables: spec.table_tree().root(),
+        steps: spec.steps,
+        segment_steps: spec.segment_steps,
+        profile: spec.profile.clone(),
+    }
 }
 
 /// The question of segment `index` of a job that begins in the state `start`, which anybody may open, with what a chain checks it by.

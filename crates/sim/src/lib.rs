@@ -25,7 +25,7 @@ mod scene;
 mod tape;
 mod world;
 
-pub use lies::Lie;
+pub use lies::{Bent, Lie};
 pub use report::{Liars, Report, STAGES};
 pub use run::{Outcome, Run, seeds};
 pub use scene::{Actor, FAULTS, Faults, PLAYS, Part, Scene};

@@ -10,7 +10,7 @@ use samebit_engine::Settings;
 use samebit_market::{SegmentId, SpecOpening};
 use samebit_ops::Cpu;
 use samebit_roles::party::{Outcome, Outline, Ran, Task};
-use samebit_roles::{Arithmetic, Blob, Piece, Segment, Terms, question};
+use samebit_roles::{Arithmetic, Blob, Piece, Segment, Terms, opening, question};
 use samebit_trace::{Fault, Job, Runner, interior_evidence, table};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -80,21 +80,7 @@ impl World {
 
     /// What the job's poster shows of it.
     pub fn opening(&self) -> SpecOpening {
-        let program = &self.job.program;
-        SpecOpening {
-            version: samebit_graph::canonical::PROGRAM_VERSION,
-            loss: program.loss,
-            grad_norm: program.grad_norm,
-            states: program.state_tree().root(),
-            table_declarations: program.table_tree().root(),
-            nodes: program.node_tree().root(),
-            sinks: program.sink_tree().root(),
-            initial: self.initial(),
-            tables: self.job.spec.table_tree().root(),
-            steps: self.job.spec.steps,
-            segment_steps: self.job.spec.segment_steps,
-            profile: self.job.spec.profile.clone(),
-        }
+        opening(&self.job)
     }
 
     /// The true state after a segment, from the job's first state.

@@ -96,6 +96,14 @@ impl Folder {
         statefile::write(&self.state_path(step), &[], runner)
     }
 
+    /// Writes the state before `step` that is given by its words.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_given_state(&self, step: u64, states: &[Vec<u32>]) -> Result<(), TraceError> {
+        statefile::write_given(&self.state_path(step), &[], states)
+    }
+
     /// Removes every state but the first one and the one before `step`.
     ///
     /// # Errors

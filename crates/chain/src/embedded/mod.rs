@@ -24,7 +24,7 @@ mod store;
 mod writer;
 
 pub use block::{BASE_FEE_WEI, BENEFICIARY};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, PacedClock, SystemClock};
 pub use genesis::{DEPLOYER, Genesis};
 pub use rpc::{InProcess, Server};
 

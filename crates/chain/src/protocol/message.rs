@@ -54,7 +54,7 @@ impl From<Argument> for Message {
 }
 
 /// What the sender of a message knows besides.
-pub trait Papers {
+pub trait Papers: Sync {
     /// Somebody's signature of a word.
     fn signature(&self, signer: Owner, word: &Word) -> Option<Signature>;
 

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files::write_whole;
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
-use samebit_chain::{ChainError, Devnet, DevnetConfig, DevnetError};
+use samebit_chain::{ChainError, Devnet, DevnetBuilder, DevnetConfig, DevnetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -21,7 +21,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Where commands look for a chain.
-const CONFIG: &str = "samebit.toml";
+pub const CONFIG: &str = "samebit.toml";
 
 /// How the file begins that a development chain has written.
 const INSECURE: &str = "# INSECURE: everybody has the keys of";
@@ -89,10 +89,13 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A development chain in a folder, with the contracts, served on a port of this machine.
+pub fn builder(folder: &Path, port: u16) -> DevnetBuilder {
+    Devnet::in_folder(folder).serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).deploy_protocol()
+}
+
 async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-    let devnet = Devnet::in_folder(&arguments.dir).serve(address).deploy_protocol();
-    devnet.start().await.map_err(|error| match error {
+    builder(&arguments.dir, arguments.port).start().await.map_err(|error| match error {
         DevnetError::Chain(
             error @ (ChainError::OpenElsewhere(_)
             | ChainError::Listen { .. }
@@ -103,7 +106,7 @@ async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
 }
 
 /// The part of samebit.toml that says where the chain is.
-fn toml(config: &DevnetConfig) -> String {
+pub fn toml(config: &DevnetConfig) -> String {
     let mut text = format!("{INSECURE} a development chain's accounts. Never use them elsewhere.\n[chain]\n");
     let url = config.rpc_url.as_deref().unwrap_or_default();
     write!(text, "chain_id = {}\nrpc_url = {url:?}\n\n[chain.contracts]\n", config.chain_id).expect("memory");

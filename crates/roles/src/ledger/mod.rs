@@ -115,9 +115,19 @@ impl Ledger {
         self.public.claimed.get(&(job, attempt, batch))
     }
 
+    /// Segments of a job up to the last that was claimed in an attempt, whatever became of it.
+    pub fn claimed_segments(&self, job: JobId, attempt: samebit_market::AttemptId) -> u64 {
+        self.public.reached.get(&(job, attempt)).copied().unwrap_or_default()
+    }
+
     /// The leaves of an interior root that were shown in a challenge.
     pub fn shown(&self, key: &public::ShownKey) -> Option<&Vec<Digest>> {
         self.public.shown.get(key)
+    }
+
+    /// The state after each segment of a job that is settled, in order.
+    pub fn settled(&self, job: JobId) -> &[Digest] {
+        self.public.settled.get(&job).map_or(&[], Vec::as_slice)
     }
 
     /// Who had the attempts of a job, and how they ended.

@@ -67,6 +67,10 @@ pub struct Public {
     pub tenures: BTreeMap<JobId, Vec<Tenure>>,
     pub asked: BTreeMap<Digest, QuestionId>,
     pub arguing: BTreeMap<QuestionId, Arguing>,
+    /// Segments up to the last that was claimed, by attempt.
+    pub reached: BTreeMap<(JobId, AttemptId), u64>,
+    /// The state after each segment that is settled.
+    pub settled: BTreeMap<JobId, Vec<Digest>>,
     /// The challenge that Market has just taken, until its question is opened.
     opening: Option<(JobId, (AttemptId, SegmentId, u64))>,
 }
@@ -131,6 +135,11 @@ impl Public {
                     let tenures = self.tenures.entry(*job).or_default();
                     tenures[attempt.0 as usize].fault = Some(*fault);
                 }
+                Event::Settled { job, attempt, batch } => {
+                    let states = self.posted(*job, *attempt, batch.0).leaves.iter().map(|leaf| leaf.state);
+                    let states: Vec<Digest> = states.collect();
+                    self.settled.entry(*job).or_default().extend(states);
+                }
                 Event::Challenged { job, attempt, segment, number, .. } => {
                     self.opening = Some((*job, (*attempt, *segment, *number)));
                 }
@@ -141,7 +150,8 @@ impl Public {
 
     fn note_posted(&mut self, message: &MarketMessage, events: &[Event]) {
         match message {
-            MarketMessage::Claim { job, attempt, states, seals, .. } => {
+            MarketMessage::Claim { job, attempt, first, states, seals, .. } => {
+                self.reached.insert((*job, *attempt), first.0 + states.len() as u64);
                 let batch = events.iter().find_map(|event| match event {
                     Event::Claimed { batch, .. } => Some(batch.0),
                     _ => None,

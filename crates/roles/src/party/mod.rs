@@ -168,6 +168,15 @@ impl<R: Referee> Party<R> {
         actions
     }
 
+    /// Whether a notice of somebody's is one that the roles go by.
+    pub fn remembers(&self, from: Owner, notice: &Notice) -> bool {
+        let Hearsay { asks, holdings, .. } = &self.hearsay;
+        match notice {
+            Notice::Ask(ask) => asks.get(&(ask.job, from)) == Some(ask),
+            Notice::Holds(holding) => holdings.get(holding).is_some_and(|heard| heard.contains(&from)),
+        }
+    }
+
     /// Takes note of an event without acting on it, but for what is to be kept or served: for a start, when much is told at once.
     pub fn recall(&mut self, now: Seconds, event: Event) -> Vec<Action> {
         self.now = self.now.max(now);

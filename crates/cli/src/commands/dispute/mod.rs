@@ -7,7 +7,7 @@
 
 mod chain;
 mod party;
-mod report;
+pub mod report;
 mod sides;
 
 use crate::arguments::{Dispute, Global};
@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Machine;
 use crate::progress::spin;
 use crate::screen::Screen;
-pub use chain::{failed, fund, parse_address};
+pub use chain::{failed, parse_address};
 
 use chain::Place;
 use party::{Party, argue};

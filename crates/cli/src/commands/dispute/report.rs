@@ -5,6 +5,7 @@ use crate::screen::{Screen, duration, grouped};
 use samebit_dispute::{
     ClaimId, Event as Logged, JudgeKind, Message, Position, QuestionStatus, Side, Stage, Verdict,
 };
+use samebit_graph::Program;
 use samebit_trace::Job;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -125,6 +126,42 @@ pub struct Report {
     seconds: f64,
 }
 
+/// Where in the job a game has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Spot {
+    /// The step, its number in the job.
+    pub step: Option<u64>,
+    /// The node.
+    pub node: Option<u64>,
+    /// The page of its output.
+    pub page: Option<u64>,
+    /// The element, flat in the tensor.
+    pub element: Option<u64>,
+}
+
+impl Spot {
+    /// Where a position is in a segment whose first step is `first`.
+    pub fn of(program: &Program, first: u64, position: &Position) -> Spot {
+        let stage = position.stage;
+        let step = (stage != Stage::Steps).then_some(first + position.step);
+        if stage == Stage::Sink {
+            let node = program.sinks.get(position.node as usize).map(|node| u64::from(*node));
+            return Spot { step, node, ..Spot::default() };
+        }
+        if !stage.has_node() && !position.in_row() {
+            return Spot { step, ..Spot::default() };
+        }
+        let is_reached = position.in_row() || matches!(stage as u8, 7..=15 | 23);
+        let element = if position.in_row() { position.element } else { position.element_index() };
+        Spot {
+            step,
+            node: Some(position.node.into()),
+            page: (stage == Stage::Page || is_reached).then_some(element / samebit_graph::limits::PAGE),
+            element: is_reached.then_some(element),
+        }
+    }
+}
+
 impl Report {
     /// There is nothing to settle.
     pub fn equal(note: String, elapsed: Duration) -> Report {
@@ -165,16 +202,16 @@ impl Report {
     /// Puts the last position into words.
     fn locate(&mut self, job: &Job, first: u64, position: &Position) {
         let (program, stage) = (&job.program, position.stage);
+        let spot = Spot::of(program, first, position);
         self.moves = position.moves;
-        self.step = (stage != Stage::Steps).then_some(first + position.step);
+        (self.step, self.node, self.page, self.element) = (spot.step, spot.node, spot.page, spot.element);
         if stage == Stage::Sink {
             let entry = position.node as usize;
-            self.node = program.sinks.get(entry).map(|node| u64::from(*node));
             self.op = Some("sink".to_owned());
             self.state = program.states.get(entry).map(|state| state.name.clone());
             return;
         }
-        if !stage.has_node() && !position.in_row() {
+        if spot.node.is_none() {
             self.op = match stage {
                 Stage::Ended => Some("ending".to_owned()),
                 Stage::SegmentEnd => Some("sink".to_owned()),
@@ -183,14 +220,7 @@ impl Report {
             return;
         }
         let held = program.nodes.get(position.node as usize);
-        self.node = Some(position.node.into());
         self.op = held.map(|node| node.op.clone());
-        let is_reached = position.in_row() || matches!(stage as u8, 7..=15 | 23);
-        if stage == Stage::Page || is_reached {
-            let element = if position.in_row() { position.element } else { position.element_index() };
-            self.page = Some(element / samebit_graph::limits::PAGE);
-            self.element = is_reached.then_some(element);
-        }
         if position.in_row() {
             self.body_node = Some(position.body_node.into());
             self.body_element = Some(position.body_element);

@@ -1,0 +1,247 @@
+//! Who plays: each a process of its own, of this very program.
+
+use super::town::Town;
+use crate::commands::network::story::Names;
+use crate::failure::{Exit, Failure};
+use crate::screen::Screen;
+use samebit_chain::accounts;
+use samebit_chain::protocol::owner;
+use samebit_market::Owner;
+use samebit_roles::Ledger;
+use samebit_trace::Fault;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How long a process may take to end when it is asked to.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A process.
+pub struct Member {
+    /// What people call it.
+    pub name: String,
+    /// Whose money it uses.
+    pub owner: Owner,
+    /// CPU seconds that it has taken.
+    pub cpu_seconds: f64,
+    child: Child,
+    has_succeeded: Option<bool>,
+}
+
+/// See the module.
+pub struct Cast {
+    folder: PathBuf,
+    members: Vec<Member>,
+    names: Names,
+    /// The solver that is to be killed, until it is.
+    victim: Option<String>,
+}
+
+/// A part to play.
+struct Part {
+    name: &'static str,
+    arguments: Vec<String>,
+}
+
+fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
+    let part = |name, arguments: &[&str]| Part {
+        name,
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+    };
+    let solver = |name, price: &str| part(name, &["peer", "--roles", "solver", "--price", price]);
+    let mut liar = solver("solver-1", "0.1");
+    liar.arguments.extend(["--inject-fault".to_owned(), lie.to_string()]);
+    let [job, out] = [job, out].map(|path| path.display().to_string());
+    vec![
+        part("submitter", &["submit", &job, "--out", &out]),
+        liar,
+        solver("solver-2", "0.2"),
+        solver("solver-3", "0.3"),
+        solver("solver-4", "0.4"),
+        part("verifier-1", &["peer", "--roles", "verifier"]),
+        part("verifier-2", &["peer", "--roles", "verifier"]),
+        part("copier", &["peer", "--roles", "verifier", "--lie", "copies-seal"]),
+        part("whistleblower", &["peer", "--roles", "whistleblower"]),
+    ]
+}
+
+impl Cast {
+    /// Starts all of them.
+    ///
+    /// # Errors
+    /// A process that cannot be started.
+    pub fn start(town: &Town, job: &Path, lie: &Fault, draw: f64) -> Result<Cast, Failure> {
+        let folder = town.folder.clone();
+        let names = Names(BTreeMap::new());
+        let mut cast = Cast { folder, members: Vec::new(), names, victim: Some("solver-2".to_owned()) };
+        for (account, part) in (1u32..).zip(parts(job, &cast.out(), lie)) {
+            let mut command = cast.command(part.name, &part.arguments)?;
+            command.args(["--account", &account.to_string(), "--poll-ms", "100"]);
+            match part.name {
+                "submitter" => command.args(["--draw", &draw.to_string()]),
+                name => command.args(["--dir", name]),
+            };
+            cast.add(part.name, owner(accounts::key(account).address()), command)?;
+        }
+        let out = cast.folder.join("local").display().to_string();
+        let command =
+            cast.command("local", &["run".to_owned(), job.display().to_string(), "--out".to_owned(), out])?;
+        cast.add("local", Owner::default(), command)?;
+        Ok(cast)
+    }
+
+    fn command(&self, name: &str, arguments: &[String]) -> Result<Command, Failure> {
+        let program = std::env::current_exe().map_err(|error| failed("this program", &error))?;
+        let [out, errors] = [self.log(name, "jsonl"), self.log(name, "log")]
+            .map(|path| File::create(&path).map_err(|error| Failure::file(&path, &error)));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .args(["--json", "--threads", "1"])
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(out?)
+            .stderr(errors?)
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn add(&mut self, name: &str, owner: Owner, mut command: Command) -> Result<(), Failure> {
+        let child = command.spawn().map_err(|error| failed(name, &error))?;
+        self.names.0.insert(owner, name.to_owned());
+        let name = name.to_owned();
+        self.members.push(Member { name, owner, cpu_seconds: 0.0, child, has_succeeded: None });
+        Ok(())
+    }
+
+    /// Where the result goes.
+    pub fn out(&self) -> PathBuf {
+        self.folder.join("result")
+    }
+
+    /// Where the local run goes.
+    pub fn local(&self) -> PathBuf {
+        self.folder.join("local")
+    }
+
+    /// What a process has written: `jsonl` for scripts, `log` for people.
+    pub fn log(&self, name: &str, kind: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{kind}"))
+    }
+
+    /// How people call them.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// All processes.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Kills the victim as soon as it has claimed something.
+    pub fn kill_when_due(&mut self, ledger: &Ledger, screen: &Screen) {
+        let Some(victim) = &self.victim else { return };
+        let Some(member) = self.members.iter_mut().find(|member| member.name == *victim) else { return };
+        let has_claimed = ledger.market().jobs().any(|job| {
+            job.attempt
+                .as_ref()
+                .is_some_and(|running| running.solver == member.owner && !running.batches.is_empty())
+        });
+        if has_claimed {
+            member.measure();
+            // It may have ended by itself.
+            let _ = member.child.start_kill();
+            screen.say(format!("          {victim} is killed with signal 9"));
+            self.victim = None;
+        }
+    }
+
+    /// Reads what CPU time the processes have taken.
+    pub fn measure(&mut self) {
+        self.members.iter_mut().for_each(Member::measure);
+    }
+
+    /// Whether the submitter and the local run have ended.
+    ///
+    /// # Errors
+    /// One of them has failed, or a process that should still run has ended.
+    pub fn have_ended(&mut self) -> Result<bool, Failure> {
+        let victim_is_gone = self.victim.is_none();
+        let mut open = 2;
+        for member in &mut self.members {
+            let ended = member.child.try_wait().map_err(|error| failed(&member.name, &error))?;
+            let Some(status) = ended else { continue };
+            let may_end = ["submitter", "local"].contains(&member.name.as_str());
+            member.has_succeeded = Some(status.success());
+            let is_killed = member.name == "solver-2" && victim_is_gone;
+            if may_end && status.success() {
+                open -= 1;
+            } else if !is_killed {
+                let log = self.folder.join(format!("{}.log", member.name));
+                let text = std::fs::read_to_string(&log).unwrap_or_default();
+                let last = text
+                    .lines()
+                    .rev()
+                    .take(4)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect::<Vec<_>>()
+                    .join("\n");
+                return Err(Failure::new(
+                    Exit::Failed,
+                    format!("{} has ended ({status}):\n{last}", member.name),
+                ));
+            }
+        }
+        Ok(open == 0)
+    }
+
+    /// Asks all that still run to end, and ends those that do not.
+    pub async fn stop(&mut self) {
+        for member in &mut self.members {
+            ask_to_end(&member.child);
+        }
+        for member in &mut self.members {
+            if tokio::time::timeout(FAREWELL, member.child.wait()).await.is_err() {
+                let _ = member.child.kill().await;
+            }
+        }
+    }
+}
+
+impl Member {
+    fn measure(&mut self) {
+        if let Some(seconds) = self.child.id().and_then(cpu_seconds) {
+            self.cpu_seconds = seconds;
+        }
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("{what}: {error}"))
+}
+
+#[cfg(unix)]
+fn ask_to_end(child: &Child) {
+    let id = child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32));
+    if let Some(id) = id {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn ask_to_end(_: &Child) {}
+
+/// CPU seconds of a process, where the system tells: clock ticks of user and system time, a hundred a second.
+fn cpu_seconds(id: u32) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) as f64 / 100.0)
+}

@@ -1,0 +1,164 @@
+//! `samebit peer`: a machine on the network, until somebody stops it.
+
+use super::network::liar::Liar;
+use super::network::{self, keys, runtime};
+use crate::arguments::{Global, LieName, Peer as Arguments, Place, RoleName};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::machine::{ChainConfig, Machine};
+use crate::screen::Screen;
+use samebit_chain::protocol::Protocol;
+use samebit_market::{Ppm, Seconds};
+use samebit_peer::{Compute, Config, Driver, Identity, Observer, question_of, start};
+use samebit_roles::{Custodian, Message, Role, Solver, Verifier, Whistleblower};
+use samebit_sim::Lie;
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
+
+/// How often it is looked whether somebody asked to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// Letters of a message that are told.
+const TEXT: usize = 160;
+/// Chains on which lies are told and errors made.
+const DEVELOPMENT_CHAIN: u64 = 31_337;
+
+/// Runs a peer.
+pub fn peer(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome {
+    network::remark(LevelFilter::INFO)?;
+    let machine = Machine::choose(global)?;
+    let chain = ChainConfig::of_project()?;
+    let interrupt = Interrupt::listen();
+    runtime()?.block_on(async {
+        let protocol = network::reach(&arguments.connection, &chain).await?;
+        let chain_id = protocol.site().chain_id;
+        if (arguments.lie.is_some() || !arguments.inject_fault.is_empty()) && chain_id != DEVELOPMENT_CHAIN {
+            return Err(Failure::input(format!("lies and errors on purpose are not for chain {chain_id}")));
+        }
+        let identity = keys::identity(&arguments.key, &arguments.dir, chain_id)?;
+        let compute = Compute {
+            backend: machine.backend.clone(),
+            threads: machine.threads,
+            self_check: arguments.self_check,
+            faults: arguments.inject_fault.clone(),
+        };
+        let has_seats = arguments.roles.contains(&RoleName::Verifier);
+        let seats = if has_seats { arguments.seats.into() } else { 0 };
+        let config = Config {
+            roles: roles(arguments),
+            free: arguments.free,
+            seats,
+            ..config(&arguments.dir, &arguments.connection, &arguments.place, protocol, identity, compute)
+        };
+        let lies: Vec<Lie> = arguments.lie.map(lie).into_iter().collect();
+        let observer = Box::new(Told { screen: *screen });
+        let wrap = |party| -> Box<dyn samebit_peer::Machine> {
+            match lies.is_empty() {
+                true => Box::new(party),
+                false => Box::new(Liar::new(party, lies)),
+            }
+        };
+        let driver = start(config, wrap, observer).await.map_err(failed)?;
+        say(&driver, screen);
+        run(driver, &interrupt).await.map(drop)
+    })?;
+    screen.note("stopped; the same command goes on");
+    Ok(Exit::Ok)
+}
+
+/// The configuration of a machine that plays nothing yet.
+pub fn config(
+    folder: &Path,
+    connection: &crate::arguments::Connection,
+    place: &Place,
+    protocol: Protocol,
+    identity: Identity,
+    compute: Compute,
+) -> Config {
+    Config {
+        folder: folder.to_owned(),
+        identity,
+        protocol,
+        first_block: connection.first_block,
+        listen: place.listen.clone(),
+        announce: place.announce.clone(),
+        peers: Vec::new(),
+        relay: place.relay.clone(),
+        compute,
+        poll: Duration::from_millis(connection.poll_ms),
+        roles: Vec::new(),
+        free: samebit_market::Amount(0),
+        seats: 0,
+    }
+}
+
+/// Lets a driver run until somebody asks to stop.
+///
+/// # Errors
+/// What ends it.
+pub async fn run(driver: Driver, interrupt: &Interrupt) -> Result<Box<dyn samebit_peer::Machine>, Failure> {
+    let (stop, is_stopped) = watch::channel(false);
+    let looking = interrupt.clone();
+    tokio::spawn(async move {
+        while !looking.is_asked() {
+            tokio::time::sleep(LOOK).await;
+        }
+        let _ = stop.send(true);
+    });
+    driver.run(is_stopped).await.map_err(failed)
+}
+
+/// A failure of the network or the chain.
+pub fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
+
+fn roles(arguments: &Arguments) -> Vec<Role> {
+    let role = |name: &RoleName| match name {
+        RoleName::Solver => vec![Role::Solver(Solver {
+            price: arguments.price,
+            least_seconds: Seconds(arguments.least_seconds),
+            jobs: 1,
+        })],
+        RoleName::Verifier => vec![Role::Verifier(Verifier), Role::Custodian(Custodian)],
+        RoleName::Whistleblower => {
+            vec![Role::Whistleblower(Whistleblower { rate: Ppm((arguments.watch * 1e6).round() as u32) })]
+        }
+    };
+    arguments.roles.iter().flat_map(role).collect()
+}
+
+fn lie(name: LieName) -> Lie {
+    match name {
+        LieName::CopiesSeal => Lie::CopiesSeal,
+        LieName::NeverOpens => Lie::NeverOpens,
+        LieName::ApprovesBlindly => Lie::ApprovesBlindly,
+        LieName::Withholds => Lie::Withholds,
+        LieName::StopsMoving => Lie::StopsMoving,
+    }
+}
+
+fn say(driver: &Driver, screen: &Screen) {
+    let (owner, addresses) = (driver.identity.owner(), driver.network.addresses());
+    screen.say(format!("peer {owner} listens on {addresses:?}"));
+    screen.object(&json!({ "event": "started", "owner": owner.to_string(), "addresses": addresses }));
+}
+
+/// Tells what the peer has said to the chain.
+struct Told {
+    screen: Screen,
+}
+
+impl Observer for Told {
+    fn sent(&mut self, message: &Message, gas: Option<u64>) {
+        let what: String = format!("{message:?}").chars().take(TEXT).collect();
+        match gas {
+            Some(gas) => self.screen.say(format!("sent ({gas} gas): {what}")),
+            None => self.screen.say(format!("not sent: {what}")),
+        }
+        let question = question_of(message).map(|question| question.0);
+        self.screen.object(&json!({ "event": "message", "message": what, "gas": gas, "question": question }));
+    }
+}

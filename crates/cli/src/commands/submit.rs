@@ -1,0 +1,277 @@
+//! `samebit submit`: has a job done by others, follows it, and saves what comes of it as `samebit run` would have.
+//!
+//! ```text
+//! OUT/network/        what the submitter keeps as a peer: its key, the job, states; there as long as the job is on its way
+//! OUT/…               a run's folder, once the job is done
+//! ```
+//! Ctrl-C leaves the job to the network; the same command follows it on. A second Ctrl-C takes the job back while nobody runs it.
+
+use super::network::{self, amount, keys, runtime, terms};
+use super::peer::{config, failed};
+use super::run::{VERSION, read_job};
+use crate::arguments::{Global, Submit as Arguments};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::files;
+use crate::interrupt::Interrupt;
+use crate::machine::{ChainConfig, Machine};
+use crate::progress::{Progress, spin};
+use crate::screen::Screen;
+use samebit_commit::Digest;
+use samebit_market::{Amount, JobId, JobStage, Seconds};
+use samebit_peer::{Compute, Config, Observer, Shelf, Store, start};
+use samebit_recipe::{Prepared, save_model};
+use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
+use samebit_trace::{Cost, Ending, Folder, Job, Receipt, RunRecord, parcel};
+use serde_json::json;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tracing::level_filters::LevelFilter;
+
+/// What the job costs at most, unless it says otherwise.
+const BUDGET: Amount = Amount(100 * 1_000_000_000_000_000_000);
+
+/// Has a job done.
+pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome {
+    network::remark(LevelFilter::WARN)?;
+    let machine = Machine::choose(global)?;
+    let chain = ChainConfig::of_project()?;
+    let file = samebit_recipe::Job::load(&arguments.job)?;
+    let mut prepared = read_job(&file)?;
+    let states = std::mem::take(&mut prepared.states);
+    let job = spin("hashing", || {
+        let (program, tables) = (prepared.program.clone(), std::mem::take(&mut prepared.tables));
+        Job::new(program, tables, &states, prepared.steps, prepared.segment_steps)
+    });
+    check_place(&arguments.out, &job)?;
+    let _lock = files::lock(&arguments.out)?;
+    let home = arguments.out.join("network");
+    let shelf = place(&home, &job, &states)?;
+    let order = order(arguments, &file, &job)?;
+    let interrupt = Interrupt::listen();
+    let followed = runtime()?.block_on(async {
+        let protocol = network::reach(&arguments.connection, &chain).await?;
+        let identity = keys::identity(&arguments.key, &home, protocol.site().chain_id)?;
+        let compute = Compute {
+            backend: machine.backend.clone(),
+            threads: machine.threads,
+            self_check: 0.0,
+            faults: vec![],
+        };
+        let escrow = order.terms.escrow(job.segment_count());
+        let config = Config {
+            roles: vec![Role::Submitter(Submitter { orders: vec![order.clone()] })],
+            free: escrow,
+            ..config(&home, &arguments.connection, &arguments.place, protocol, identity, compute)
+        };
+        follow(config, order, &job, &interrupt, screen).await
+    })?;
+    match followed {
+        Followed::Left(id) => {
+            let out = arguments.out.display();
+            screen.note(format!(
+                "the job goes on without you{}\nhint: the same command with --out {out} follows it and fetches the result",
+                id.map(|id| format!(": {id}")).unwrap_or_default()
+            ));
+            Ok(Exit::Failed)
+        }
+        Followed::Ended(id, JobStage::Done, ends) => {
+            let saved = Saved { arguments, file: &file, prepared: &prepared, job: &job, states: &states };
+            saved.save(&shelf, id, &ends, screen)
+        }
+        Followed::Ended(id, stage, _) => {
+            screen.object(&json!({ "event": "end", "job": id.to_string(), "stage": format!("{stage:?}").to_lowercase() }));
+            Err(Failure::new(Exit::Failed, format!("the job ended as {stage:?}")).with_hint(match stage {
+                JobStage::Cancelled => "nobody ran it: raise --budget, or see `samebit jobs`",
+                _ => "its program is malformed: see `samebit explain`",
+            }))
+        }
+    }
+}
+
+/// An absent or empty folder, or one in which this job is on its way.
+fn check_place(out: &Path, job: &Job) -> Result<(), Failure> {
+    if files::is_there(&out.join(files::RECEIPT)) {
+        return Err(
+            Failure::input(format!("{} holds a run already", out.display())).with_hint("give another --out")
+        );
+    }
+    let is_empty = std::fs::read_dir(out).map_or(true, |mut names| names.next().is_none());
+    let shelf = Shelf::at(&out.join("network"));
+    match is_empty || shelf.path(Blob::Job(job.spec.digest())).exists() {
+        true => Ok(()),
+        false => Err(Failure::input(format!("{} is not empty, and not of this job", out.display()))
+            .with_hint("give another --out, or the job file and data that it was begun with")),
+    }
+}
+
+/// Puts the job and its first state where the peer serves them from.
+fn place(home: &Path, job: &Job, states: &[Vec<u32>]) -> Result<Shelf, Failure> {
+    let store = Store::open(home).map_err(failed)?;
+    let shelf = store.shelf().clone();
+    let first = shelf.path(Blob::State(job.spec.initial_state));
+    if !first.exists() {
+        parcel::write_state(&first, &job.program, states)?;
+    }
+    let path = shelf.path(Blob::Job(job.spec.digest()));
+    if !path.exists() {
+        parcel::write_job(&path, job)?;
+    }
+    Ok(shelf)
+}
+
+fn order(arguments: &Arguments, file: &samebit_recipe::Job, job: &Job) -> Result<Order, Failure> {
+    let mut market = file.market.clone().unwrap_or_default();
+    market.draw = arguments.draw.map(|draw| draw as f32).or(market.draw);
+    let told = market.budget.as_deref().map(amount::parse).transpose();
+    let told = told.map_err(|error| Failure::input(format!("market.budget: {error}")))?;
+    let budget = arguments.budget.or(told).unwrap_or(BUDGET);
+    let terms = terms::terms(&market, budget, job.segment_count())?;
+    Ok(Order { spec: opening(job), terms, nonce: arguments.nonce, give_up: Seconds(arguments.give_up) })
+}
+
+/// How following a job ended.
+enum Followed {
+    /// Somebody had enough of it.
+    Left(Option<JobId>),
+    /// The job has ended; the state after each of its segments, if it was done.
+    Ended(JobId, JobStage, Vec<Digest>),
+}
+
+async fn follow(
+    config: Config,
+    order: Order,
+    job: &Job,
+    interrupt: &Interrupt,
+    screen: &Screen,
+) -> Result<Followed, Failure> {
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let watcher = Watcher {
+        screen: *screen,
+        order,
+        progress: Progress::new("segments", 0, job.segment_count(), 0),
+        seen: seen.clone(),
+    };
+    let driver = start(config, |party| Box::new(party), Box::new(watcher)).await.map_err(failed)?;
+    super::peer::run(driver, interrupt).await?;
+    let seen = seen.lock().expect("nobody panics with it");
+    Ok(match (seen.id, seen.stage) {
+        (Some(id), Some(stage)) if stage != JobStage::Open && stage != JobStage::Running => {
+            Followed::Ended(id, stage, seen.ends.clone())
+        }
+        (id, _) => Followed::Left(id),
+    })
+}
+
+/// A job that is done, as a run's folder.
+struct Saved<'a> {
+    arguments: &'a Arguments,
+    file: &'a samebit_recipe::Job,
+    prepared: &'a Prepared,
+    job: &'a Job,
+    states: &'a [Vec<u32>],
+}
+
+impl Saved<'_> {
+    fn save(&self, shelf: &Shelf, id: JobId, ends: &[Digest], screen: &Screen) -> Outcome {
+        let out = &self.arguments.out;
+        let folder = Folder::at(out);
+        let record = RunRecord {
+            schema: crate::screen::SCHEMA,
+            engine_version: VERSION.to_owned(),
+            ..RunRecord::default()
+        };
+        let mut receipt = Receipt::new(self.job, VERSION);
+        for name in files::describe(out, self.file, self.prepared)? {
+            receipt.files.insert(name.to_owned(), files::digest(&folder.file(name))?);
+        }
+        folder.write_json("run.json", &record)?;
+        receipt.seal();
+        // Its receipt comes last: a folder with one is whole.
+        let mut last = Vec::new();
+        for (index, root) in (0..).zip(ends) {
+            last = parcel::state_words(&shelf.path(Blob::State(*root)))?;
+            if index == 0 {
+                folder.create(self.job, self.states, &record, &receipt)?;
+            }
+            let end = self.job.segment(index).end;
+            folder.write_given_state(end, &last)?;
+            receipt.add_segment(end, *root);
+        }
+        receipt.ending = Ending::Finished;
+        receipt.cost = Cost::of_step(&self.job.program).times(receipt.steps_run());
+        save_model(&self.prepared.model, out, &last[..self.prepared.parameters.len()])?;
+        receipt.weights = Some(files::digest(&folder.file(files::WEIGHTS))?);
+        receipt.seal();
+        folder.write_receipt(&receipt)?;
+        let out = out.display();
+        screen.say(format!(
+            "done: {out}\nfinal state {}\nhint: samebit verify {out} runs a sample of it again; samebit generate {out} --prompt …",
+            receipt.final_state
+        ));
+        screen.object(&json!({
+            "event": "end", "job": id.to_string(), "stage": "done", "spec": receipt.job,
+            "final_state": receipt.final_state, "segments": ends.len(), "out": self.arguments.out,
+        }));
+        Ok(Exit::Ok)
+    }
+}
+
+/// What was seen of the job.
+#[derive(Debug, Default)]
+struct Seen {
+    id: Option<JobId>,
+    stage: Option<JobStage>,
+    /// The settled states, by segment.
+    ends: Vec<Digest>,
+}
+
+/// Tells how the job gets on.
+struct Watcher {
+    screen: Screen,
+    order: Order,
+    progress: Progress,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Watcher {
+    fn id(&self, party: &Party<Arithmetic>) -> JobId {
+        let site = party.history().head().market().site();
+        site.job(party.owner(), self.order.nonce, self.order.spec.digest(), self.order.terms.digest())
+    }
+}
+
+impl Observer for Watcher {
+    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+        let id = self.id(party);
+        let Some(job) = party.history().head().job(id) else { return ControlFlow::Continue(()) };
+        let mut seen = self.seen.lock().expect("nobody panics with it");
+        if seen.id.is_none() {
+            self.screen.note(format!("posted as {id}"));
+            self.screen.object(&json!({ "event": "posted", "job": id.to_string() }));
+        }
+        seen.id = Some(id);
+        if seen.stage != Some(job.stage) {
+            let stage = format!("{:?}", job.stage).to_lowercase();
+            self.screen.object(&json!({ "event": "stage", "stage": stage }));
+        }
+        seen.stage = Some(job.stage);
+        let ends = party.history().head().settled(id).to_vec();
+        for _ in seen.ends.len()..ends.len() {
+            self.progress.step(None);
+            self.screen.object(&json!({ "event": "settled", "segments": ends.len() }));
+        }
+        let has_all = ends.iter().all(|root| party.records().holds(Blob::State(*root)));
+        seen.ends = ends;
+        let is_over = match job.stage {
+            JobStage::Open | JobStage::Running => false,
+            JobStage::Done => has_all,
+            JobStage::Cancelled | JobStage::Void => true,
+        };
+        if is_over {
+            self.progress.finish();
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,422 @@
+//! The loop of a peer: what happens goes into its machine, what the machine wants done is done.
+//!
+//! ```text
+//! chain ──blocks──> ┐                      ┌ Send ──> a transaction, in the background
+//! network ─events─> ├─> Machine ─actions─> ├ Compute ──> Executor
+//! executor ──done─> ┘                      ├ Store ──> disk, before anything that comes after it
+//!                                          └ Fetch, Serve, Gossip ──> network
+//! ```
+//! The machine's clock is the chain's: the time of its last block. Nothing in the loop waits for a peer or for the chain.
+
+use crate::directory::Directory;
+use crate::enrolment::{Duty, Enrolment};
+use crate::executor::Executor;
+use crate::identity::Identity;
+use crate::letters::{Letters, word};
+use crate::limits::{NOTICE_LIFE, SENDING};
+use crate::machine::Machine;
+use crate::observer::Observer;
+use crate::speech::{Spoken, Where};
+use crate::store::{Store, StoreError};
+use crate::transfers::Transfers;
+use samebit_chain::Sender;
+use samebit_chain::protocol::{self, Domain, Protocol, ProtocolError};
+use samebit_commit::Canonical;
+use samebit_dispute::{Message as Argument, Question, QuestionId};
+use samebit_market::{Amount, Message as MarketOrMoney, Owner, Seconds, StakeMessage};
+use samebit_net::quic::Quic;
+use samebit_net::{Command, Event as Heard, Network, Topic};
+use samebit_roles::party::{Action, Event, Outcome, Task};
+use samebit_roles::{Block, Message};
+use std::ops::ControlFlow;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// What notices of the roles are about.
+const TOPIC: Topic = Topic(*b"samebit roles notices, version 1");
+
+/// Why a peer ends.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// It cannot keep what it has to keep before it says more.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It does not follow the chain any more.
+    #[error("the chain cannot be followed: {0}")]
+    Chain(ProtocolError),
+    /// Its network has ended.
+    #[error("the network has ended")]
+    Network,
+}
+
+/// A transaction that has ended: its gas, or why there is none.
+type Sent = (Message, Result<u64, ProtocolError>);
+
+/// All that a peer consists of.
+pub struct Driver {
+    /// Its roles.
+    pub machine: Box<dyn Machine>,
+    /// Its key.
+    pub identity: Identity,
+    /// What the chain's contracts are told through.
+    pub protocol: Protocol,
+    /// What carries that.
+    pub sender: Sender,
+    /// The chain's blocks, several at a time.
+    pub blocks: mpsc::Receiver<Result<Vec<Block>, ProtocolError>>,
+    /// The other peers.
+    pub network: Quic,
+    /// Where they are.
+    pub directory: Directory,
+    /// What it keeps.
+    pub store: Store,
+    /// What computes.
+    pub executor: Executor,
+    /// What was computed.
+    pub done: mpsc::UnboundedReceiver<(Task, Outcome)>,
+    /// What it still has to say to take part.
+    pub enrolment: Enrolment,
+    /// Who looks on.
+    pub observer: Box<dyn Observer>,
+}
+
+/// See [`Driver::run`].
+struct Running {
+    parts: Driver,
+    letters: Letters,
+    transfers: Transfers,
+    sending: JoinSet<Vec<Sent>>,
+    now: Seconds,
+}
+
+impl Driver {
+    /// Runs until it is told to stop, or its observer has seen enough. What it has kept is enough to begin again, whenever it ends.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<Box<dyn Machine>, DriverError> {
+        for record in self.store.records()? {
+            self.machine.recall(Seconds(0), Event::Recalled(record));
+        }
+        let letters = Letters::new(Domain::from(self.machine.party().history().head().market().site()));
+        let transfers = Transfers::new(self.store.shelf().clone());
+        let mut running =
+            Running { parts: self, letters, transfers, sending: JoinSet::new(), now: Seconds(0) };
+        running.meet();
+        let ended = loop {
+            let step = tokio::select! {
+                biased;
+                _ = stop.changed() => break Ok(()),
+                Some((task, outcome)) = running.parts.done.recv() => running.tell(Event::Done(task, outcome)),
+                Some(sent) = running.sending.join_next() => running.sent(sent),
+                blocks = running.parts.blocks.recv() => match blocks {
+                    Some(blocks) => running.follow(blocks),
+                    None => break Ok(()),
+                },
+                event = running.parts.network.event() => match event {
+                    Some(event) => running.hear(event),
+                    None => break Err(DriverError::Network),
+                },
+            };
+            match step {
+                Ok(GO_ON) => {}
+                Ok(ControlFlow::Break(())) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let Running { parts, .. } = running;
+        parts.network.close().await;
+        ended.map(|()| parts.machine)
+    }
+}
+
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
+
+/// Whether to go on.
+type Step = Result<ControlFlow<()>, DriverError>;
+
+impl Running {
+    /// Tells the machine, and does what it wants.
+    fn tell(&mut self, event: Event) -> Step {
+        let actions = self.parts.machine.on(self.now, event);
+        self.act(actions)?;
+        Ok(self.observe())
+    }
+
+    fn observe(&mut self) -> ControlFlow<()> {
+        self.parts.observer.changed(self.parts.machine.party())
+    }
+
+    /// Takes note of blocks: acts on the last one only, for those before it are over.
+    fn follow(&mut self, blocks: Result<Vec<Block>, ProtocolError>) -> Step {
+        let blocks = blocks.map_err(DriverError::Chain)?;
+        let mut has_moved = false;
+        for block in blocks {
+            self.now = self.now.max(block.moment.time);
+            for said in &block.said {
+                has_moved |= self.parts.directory.hear(said);
+                self.parts.observer.said(block.moment, said);
+            }
+            let actions = self.parts.machine.recall(self.now, Event::Block(block));
+            self.act(actions)?;
+        }
+        if has_moved {
+            self.meet();
+        }
+        let (directory, party) = (&self.parts.directory, self.parts.machine.party());
+        match self.parts.enrolment.wants(party, directory) {
+            Some(Duty::Say(message)) => self.send(vec![message]),
+            Some(Duty::PayIn(amount)) => self.pay_in(amount),
+            None => {}
+        }
+        self.tell(Event::Tick)
+    }
+
+    /// Tells the network who there is.
+    fn meet(&mut self) {
+        let me = self.parts.network.peer();
+        self.command(Command::Peers(self.parts.directory.others(me)));
+    }
+
+    fn act(&mut self, actions: Vec<Action>) -> Result<(), StoreError> {
+        let mut actions = actions.into_iter().peekable();
+        while let Some(action) = actions.next() {
+            match action {
+                Action::Store(record) => self.parts.store.keep(&record)?,
+                Action::Compute(task) => self.parts.executor.add(task),
+                Action::Send(message) => {
+                    let mut messages = vec![message];
+                    // What is kept for a judgement has to be there before it.
+                    while let Some(Action::Send(next)) = actions
+                        .next_if(|next| matches!(next, Action::Send(next) if follows(&messages[0], next)))
+                    {
+                        messages.push(next);
+                    }
+                    self.send(messages);
+                }
+                Action::Gossip(notice) => {
+                    let spoken = self.letters.speak(&self.parts.identity, notice);
+                    let body = spoken.to_bytes();
+                    self.command(Command::Publish { topic: TOPIC, life: NOTICE_LIFE, body });
+                }
+                Action::Fetch { blob, from } => {
+                    if let Some(peer) = self.parts.directory.peer(from)
+                        && let Some(command) = self.transfers.fetch(blob, from, peer)
+                    {
+                        self.command(command);
+                    }
+                }
+                Action::Serve { blob, to } => {
+                    let commands = self.transfers.serve(blob, to);
+                    self.commands(commands);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a command to the network; one that it has no room for is as lost as one on the way: what is wanted is wanted again.
+    fn command(&mut self, command: Command) {
+        if let Err(error) = self.parts.network.send(command) {
+            tracing::warn!(%error, "a command is dropped");
+        }
+    }
+
+    fn commands(&mut self, commands: impl IntoIterator<Item = Command>) {
+        commands.into_iter().for_each(|command| self.command(command));
+    }
+
+    /// Sends messages to the chain one after the other, in the background; they are wanted again if they do not get there.
+    fn send(&mut self, messages: Vec<Message>) {
+        if self.sending.len() >= SENDING {
+            tracing::warn!("too many transactions are under way");
+            return;
+        }
+        let with_papers = |message: Message| {
+            let papers = self.letters.papers(self.question(&message));
+            (message, papers)
+        };
+        let messages: Vec<_> = messages.into_iter().map(with_papers).collect();
+        let (protocol, sender) = (self.parts.protocol.clone(), self.parts.sender.clone());
+        self.sending.spawn(async move {
+            let mut sent = Vec::new();
+            for (message, papers) in messages {
+                let result = protocol.send(&sender, &protocol_message(message.clone()), &papers).await;
+                let is_over = result.is_err();
+                sent.push((message, result.map(|receipt| receipt.gas_used)));
+                if is_over {
+                    break;
+                }
+            }
+            sent
+        });
+    }
+
+    /// Pays tokens in, in the background: its own, or those of a development chain, which everybody makes.
+    fn pay_in(&mut self, amount: Amount) {
+        let (protocol, sender) = (self.parts.protocol.clone(), self.parts.sender.clone());
+        let owner = self.parts.identity.owner();
+        self.sending.spawn(async move {
+            let paid = match protocol.tokens(owner).await {
+                Ok(held) if held < amount => protocol.mint(&sender, amount).await,
+                Ok(_) => protocol.deposit(&sender, amount).await,
+                Err(error) => Err(error),
+            };
+            let message = Message::Market(MarketOrMoney::Stake(StakeMessage::Deposit(amount)));
+            vec![(message, paid.map(|receipt| receipt.gas_used))]
+        });
+    }
+
+    /// The question that a message to Dispute is about.
+    fn question(&self, message: &Message) -> Option<Question> {
+        let id = question_of(message)?;
+        let ledger = self.parts.machine.party().history().head();
+        let found = ledger.questions().find(|(held, _)| *held == id);
+        found.map(|(_, arguing)| arguing.question.clone())
+    }
+
+    fn sent(&mut self, sent: Result<Vec<Sent>, tokio::task::JoinError>) -> Step {
+        for (message, result) in sent.unwrap_or_default() {
+            match &result {
+                Ok(gas) => tracing::info!(what = name(&message), gas, "sent"),
+                Err(error) => tracing::info!(what = name(&message), %error, "not sent"),
+            }
+            self.parts.observer.sent(&message, result.ok());
+        }
+        Ok(GO_ON)
+    }
+
+    fn hear(&mut self, event: Heard) -> Step {
+        match event {
+            Heard::Notice(notice) if notice.topic == TOPIC => self.notice(&notice.body),
+            Heard::Asked { question, peer, body } => self.asked(question, peer, &body),
+            Heard::Answered { request, answer } => {
+                let answer = answer.as_deref().map_err(ToString::to_string);
+                let command = self.transfers.answered(request, answer);
+                self.commands(command);
+                Ok(GO_ON)
+            }
+            Heard::Provided { path, blob } => {
+                let commands = self.transfers.provided(&path, blob.ok());
+                self.commands(commands);
+                Ok(GO_ON)
+            }
+            Heard::Fetched { blob, fetched } => {
+                let arrived = self.transfers.fetched(blob, fetched.is_ok());
+                if let Err(error) = fetched {
+                    tracing::info!(?blob, %error, "not fetched");
+                }
+                match arrived {
+                    None => Ok(GO_ON),
+                    Some((blob_of, from)) => {
+                        self.command(Command::Forget(blob));
+                        self.tell(Event::Arrived { blob: blob_of, from })
+                    }
+                }
+            }
+            Heard::Refused { peer, reason } => {
+                tracing::warn!(?peer, reason, "refused");
+                Ok(GO_ON)
+            }
+            Heard::Up(peer) => {
+                tracing::debug!(?peer, "up");
+                Ok(GO_ON)
+            }
+            Heard::Down { peer, reason } => {
+                tracing::debug!(?peer, reason, "down");
+                Ok(GO_ON)
+            }
+            _ => Ok(GO_ON),
+        }
+    }
+
+    /// A notice counts if it is signed; its signature is kept if the roles take note of it.
+    fn notice(&mut self, body: &[u8]) -> Step {
+        let Ok(spoken) = Spoken::from_bytes(body) else { return Ok(GO_ON) };
+        let Some(from) = self.letters.signer(&spoken) else { return Ok(GO_ON) };
+        let notice = spoken.notice;
+        let _ = self.parts.machine.recall(self.now, Event::Notice { from, notice });
+        if !self.parts.machine.party().remembers(from, &notice) {
+            return Ok(GO_ON);
+        }
+        self.letters.keep(from, word(&notice), spoken.signature);
+        self.tell(Event::Tick)
+    }
+
+    fn asked(&mut self, question: samebit_net::QuestionId, peer: samebit_net::PeerId, body: &[u8]) -> Step {
+        let Ok(Where(blob)) = Where::from_bytes(body) else {
+            let answer = Err("this question is not understood".to_owned());
+            self.command(Command::Answer { question, answer });
+            return Ok(GO_ON);
+        };
+        let by: Owner = self.parts.directory.owner(peer);
+        if !self.transfers.ask(blob, by, question) {
+            self.command(Command::Answer { question, answer: Err("busy".to_owned()) });
+            return Ok(GO_ON);
+        }
+        let actions = self.parts.machine.recall(self.now, Event::Asked { blob, by });
+        if actions.iter().any(|action| matches!(action, Action::Serve { .. })) {
+            self.act(actions)?;
+        } else {
+            let commands = self.transfers.refuse(blob, by);
+            self.commands(commands);
+        }
+        Ok(GO_ON)
+    }
+}
+
+/// The question that a message to Dispute is about, if it names one.
+pub fn question_of(message: &Message) -> Option<QuestionId> {
+    let Message::Dispute(message) = message else { return None };
+    match message {
+        Argument::Move { position, .. }
+        | Argument::Keep { position, .. }
+        | Argument::Judge { position, .. }
+        | Argument::Timeout { position } => Some(position.question),
+        Argument::Claim { question, .. }
+        | Argument::Pair { question, .. }
+        | Argument::Resolve { question, .. }
+        | Argument::Release { question, .. } => Some(*question),
+        Argument::OpenQuestion { question, .. } => Some(question.id()),
+        Argument::Withdraw => None,
+    }
+}
+
+/// The message as the chain's crate has it.
+fn protocol_message(message: Message) -> protocol::Message {
+    match message {
+        Message::Market(message) => protocol::Message::Market(message),
+        Message::Challenge { challenge, question, header } => {
+            protocol::Message::Challenge { challenge, question, header }
+        }
+        Message::Dispute(message) => protocol::Message::Dispute(message),
+    }
+}
+
+/// The message as the roles have it.
+pub fn roles_message(message: protocol::Message) -> Message {
+    match message {
+        protocol::Message::Market(message) => Message::Market(message),
+        protocol::Message::Challenge { challenge, question, header } => {
+            Message::Challenge { challenge, question, header }
+        }
+        protocol::Message::Dispute(message) => Message::Dispute(message),
+    }
+}
+
+/// Whether a message of a game is to be sent after another one, not beside it.
+fn follows(first: &Message, next: &Message) -> bool {
+    let position = |message: &Message| match message {
+        Message::Dispute(Argument::Keep { position, .. } | Argument::Judge { position, .. }) => {
+            Some(position.hash())
+        }
+        _ => None,
+    };
+    position(first).is_some_and(|first| position(next) == Some(first))
+}
+
+/// A message in a word, for the log.
+fn name(message: &Message) -> String {
+    let text = format!("{message:?}");
+    text.split(['{', ' ']).next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,256 @@
+//! Does the tasks of a peer's roles, one at a time, on a thread of its own: what is asked for in a game before what is run.
+
+use crate::limits::{STORIES, TASKS};
+use crate::store::{Shelf, outline};
+use samebit_commit::Digest;
+use samebit_dispute::Story;
+use samebit_engine::Settings;
+use samebit_market::Owner;
+use samebit_ops::Backend;
+use samebit_roles::party::{Outcome, Ran, Task};
+use samebit_roles::{Arithmetic, Blob, Piece, Segment};
+use samebit_trace::{Fault, Job, Replay, Runner, TraceError, interior_evidence, parcel};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex};
+use tokio::sync::mpsc;
+
+/// How segments are run.
+#[derive(Clone)]
+pub struct Compute {
+    /// What runs them.
+    pub backend: Arc<dyn Backend>,
+    /// On how many threads.
+    pub threads: usize,
+    /// The share of products that is computed again, to find errors of the machine.
+    pub self_check: f64,
+    /// Errors that it makes on purpose, for tests and demonstrations.
+    pub faults: Vec<Fault>,
+}
+
+/// A handle to the thread. It ends with the handle, after what it is at.
+pub struct Executor {
+    queue: Arc<Queue>,
+    done: mpsc::UnboundedSender<(Task, Outcome)>,
+}
+
+/// What waits.
+#[derive(Default)]
+struct Queue {
+    tasks: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    urgent: VecDeque<Task>,
+    patient: VecDeque<Task>,
+    is_closed: bool,
+}
+
+impl Executor {
+    /// Starts the thread; what comes of tasks is sent to `done`.
+    ///
+    /// # Panics
+    /// If the system has no thread.
+    pub fn start(shelf: Shelf, compute: Compute, done: mpsc::UnboundedSender<(Task, Outcome)>) -> Executor {
+        let queue = Arc::new(Queue::default());
+        let (tasks, told) = (queue.clone(), done.clone());
+        let work = move || {
+            let mut worker = Worker::new(shelf, compute);
+            while let Some(task) = tasks.next() {
+                let outcome = worker.perform(&task);
+                if told.send((task, outcome)).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("executor".to_owned()).spawn(work).expect("a thread");
+        Executor { queue, done }
+    }
+
+    /// Takes a task; what is over [`TASKS`] fails, and is asked for again.
+    pub fn add(&self, task: Task) {
+        let mut waiting = self.queue.tasks.lock().expect("nothing panics while it holds this");
+        if waiting.urgent.len() + waiting.patient.len() >= TASKS {
+            // Nobody hears it who has gone.
+            let _ = self.done.send((task, Outcome::Failed));
+            return;
+        }
+        match task {
+            Task::Run(_) | Task::Trace(_) => waiting.patient.push_back(task),
+            _ => waiting.urgent.push_back(task),
+        }
+        self.queue.changed.notify_one();
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.queue.tasks.lock().expect("nothing panics while it holds this").is_closed = true;
+        self.queue.changed.notify_one();
+    }
+}
+
+impl Queue {
+    fn next(&self) -> Option<Task> {
+        let mut waiting = self.tasks.lock().expect("nothing panics while it holds this");
+        loop {
+            if waiting.is_closed {
+                return None;
+            }
+            let next = waiting.urgent.pop_front();
+            match next.or_else(|| waiting.patient.pop_front()) {
+                Some(task) => return Some(task),
+                None => waiting = self.changed.wait(waiting).expect("nothing panics while it holds this"),
+            }
+        }
+    }
+}
+
+/// A runner with the root of the state that it has.
+struct Ready {
+    runner: Runner,
+    spec: Digest,
+    state: Digest,
+}
+
+/// What the thread keeps between tasks.
+struct Worker {
+    shelf: Shelf,
+    compute: Compute,
+    job: Option<(Digest, Job)>,
+    ready: Option<Ready>,
+    /// The last segments that were told of, the newest first.
+    stories: VecDeque<(Piece, Segment<Replay<'static>>)>,
+    /// Steps of the segments that were run; fewer than they have where the job diverged.
+    counts: BTreeMap<Piece, u64>,
+}
+
+impl Worker {
+    fn new(shelf: Shelf, compute: Compute) -> Worker {
+        let (job, ready, stories, counts) = (None, None, VecDeque::new(), BTreeMap::new());
+        Worker { shelf, compute, job, ready, stories, counts }
+    }
+
+    fn perform(&mut self, task: &Task) -> Outcome {
+        let done = match task {
+            Task::Check { blob, from } => self.check(*blob, *from),
+            Task::Run(piece) => self.run(*piece).map(Outcome::Ran),
+            Task::Trace(piece) => self.trace(*piece),
+            Task::Answer(piece, task) => self.story(*piece).map(|story| match task.run(story, &Arithmetic) {
+                Ok(messages) => Outcome::Answered(messages),
+                Err(error) => failed("answer", &error),
+            }),
+            Task::Evidence(piece, index) => self.evidence(*piece, *index),
+        };
+        done.unwrap_or_else(|error| failed("task", &error))
+    }
+
+    /// Whether what somebody has sent is what was asked for; if it is, it gets its place.
+    fn check(&mut self, blob: Blob, from: Owner) -> Result<Outcome, TraceError> {
+        let path = self.shelf.incoming(blob, from);
+        let found = match blob {
+            Blob::Job(spec) => parcel::read_job(&path, spec).map(|job| Outcome::Job(Box::new(outline(&job)))),
+            Blob::State(root) => parcel::check_state(&path).map(|found| match found == root {
+                true => Outcome::State,
+                false => Outcome::False,
+            }),
+        };
+        let outcome = match found {
+            Err(TraceError::Malformed { reason, .. }) => {
+                tracing::warn!(%from, reason, "what was sent is not what was asked for");
+                Outcome::False
+            }
+            found => found?,
+        };
+        if outcome == Outcome::False {
+            std::fs::remove_file(&path).ok();
+            return Ok(outcome);
+        }
+        Ok(match self.shelf.accept(blob, from) {
+            Ok(()) => outcome,
+            Err(error) => failed("store", &error),
+        })
+    }
+
+    /// Runs a segment and keeps the state after it.
+    fn run(&mut self, piece: Piece) -> Result<Ran, TraceError> {
+        let mut ready = self.ready(piece)?;
+        let steps = ready.runner.job().segment(piece.segment.0);
+        let leaves = ready.runner.run_interior(steps)?;
+        let state = parcel::write_runner(|root| self.shelf.path(Blob::State(root)), &ready.runner)?;
+        self.counts.insert(piece, leaves.len() as u64);
+        self.ready = Some(Ready { state, ..ready });
+        Ok(Ran { state, leaves })
+    }
+
+    /// A runner with the state before a segment: the one that has just come there, or one that reads it.
+    fn ready(&mut self, piece: Piece) -> Result<Ready, TraceError> {
+        let held = self.ready.take().filter(|ready| ready.spec == piece.spec);
+        let mut ready = match held {
+            Some(ready) if ready.state == piece.start => return Ok(ready),
+            Some(ready) => ready,
+            None => Ready { runner: self.runner(piece.spec)?, spec: piece.spec, state: Digest::ZERO },
+        };
+        parcel::load_state(&self.shelf.path(Blob::State(piece.start)), &mut ready.runner)?;
+        ready.state = piece.start;
+        Ok(ready)
+    }
+
+    fn runner(&mut self, spec: Digest) -> Result<Runner, TraceError> {
+        let job = self.job(spec)?;
+        let Compute { backend, threads, self_check, faults } = self.compute.clone();
+        let settings = Settings { threads, self_check, ..Settings::default() };
+        Runner::new(job, backend, &settings, faults)
+    }
+
+    fn job(&mut self, spec: Digest) -> Result<Job, TraceError> {
+        if let Some((_, job)) = self.job.as_ref().filter(|(held, _)| *held == spec) {
+            return Ok(job.clone());
+        }
+        let job = parcel::read_job(&self.shelf.path(Blob::Job(spec)), spec)?;
+        self.job = Some((spec, job.clone()));
+        Ok(job)
+    }
+
+    fn trace(&mut self, piece: Piece) -> Result<Outcome, TraceError> {
+        Ok(match self.story(piece)?.opened() {
+            Ok(opened) => Outcome::Traced(opened),
+            Err(error) => failed("trace", &error),
+        })
+    }
+
+    fn evidence(&mut self, piece: Piece, index: u64) -> Result<Outcome, TraceError> {
+        let job = self.job(piece.spec)?;
+        let step = job.segment(piece.segment.0).start + index;
+        let story = self.story(piece)?;
+        Ok(Outcome::Evidence(Box::new(interior_evidence(story.claims(), &job, step)?)))
+    }
+
+    /// A segment as it is told to a dispute: the steps that were run of it.
+    fn story(&mut self, piece: Piece) -> Result<&Segment<Replay<'static>>, TraceError> {
+        if let Some(at) = self.stories.iter().position(|(held, _)| *held == piece) {
+            let story = self.stories.remove(at).expect("it was found there");
+            self.stories.push_front(story);
+        } else {
+            let count = match self.counts.get(&piece) {
+                Some(count) => *count,
+                None => self.run(piece)?.count(),
+            };
+            let job = self.job(piece.spec)?;
+            let first = job.segment(piece.segment.0).start;
+            let runner = self.runner(piece.spec)?;
+            let start = self.shelf.path(Blob::State(piece.start));
+            let replay = Replay::from_file(start, first..first + count, runner);
+            let entries = replay.start()?;
+            self.stories.truncate(STORIES - 1);
+            self.stories.push_front((piece, Segment::new(replay, entries, job.spec.tables.clone())));
+        }
+        Ok(&self.stories[0].1)
+    }
+}
+
+fn failed(what: &'static str, error: &dyn std::error::Error) -> Outcome {
+    tracing::warn!(what, %error, "it could not be done");
+    Outcome::Failed
+}

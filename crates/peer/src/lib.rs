@@ -1,0 +1,36 @@
+//! One machine on the network: it follows the chain, talks to other peers, computes, keeps what it must not lose, and lets its roles decide.
+//!
+//! ```text
+//!            ┌────────────── Driver ──────────────┐
+//!   chain ───┤ blocks ─>            ─> messages   │      Identity    one key: account, name, secrets
+//!   peers ───┤ notices, parcels ─> Machine        │      Store       results and parcels, on the disk before they are spoken of
+//!   executor ┤ outcomes ─>          ─> tasks      │      Directory   who is where
+//!            └────────────────────────────────────┘      Letters     whose word was heard
+//! ```
+//! What it decides is in `samebit_roles`; nothing here knows what a batch or a game is. [`start`] puts a peer together from a [`Config`].
+#![deny(clippy::float_arithmetic)]
+
+mod directory;
+mod driver;
+mod enrolment;
+mod executor;
+mod identity;
+mod letters;
+pub mod limits;
+mod machine;
+mod observer;
+mod speech;
+mod start;
+mod store;
+mod transfers;
+
+pub use directory::Directory;
+pub use driver::{Driver, DriverError, question_of};
+pub use enrolment::{Duty, Enrolment};
+pub use executor::{Compute, Executor};
+pub use identity::{Identity, KeyError};
+pub use machine::Machine;
+pub use observer::Observer;
+pub use speech::{Here, Registered, Spoken, Where};
+pub use start::{Config, StartError, roles_block, start};
+pub use store::{Shelf, Store, StoreError, outline};

@@ -1,0 +1,156 @@
+//! Parcels on their way: where is it, fetch it, here it is.
+//!
+//! ```text
+//! fetch  ──Where──> peer ──Here(hash, size)──> transport ──> incoming/ ──> Arrived
+//! serve  <──Where── peer   Provide(file) ──> hash, size ──Here──> peer
+//! ```
+
+use crate::limits::{ASKING, PARCEL_BYTES, TRANSFERS};
+use crate::speech::{Here, Where};
+use crate::store::Shelf;
+use samebit_commit::Canonical;
+use samebit_market::Owner;
+use samebit_net::{Blob as Parcel, Command, PeerId, QuestionId, RequestId};
+use samebit_roles::Blob;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Transfers {
+    shelf: Shelf,
+    requests: u64,
+    /// Who was asked where a parcel is.
+    asked: BTreeMap<RequestId, Fetching>,
+    /// What is being fetched.
+    fetching: BTreeMap<Parcel, Fetching>,
+    /// What others have asked for and was not answered.
+    asking: BTreeMap<(Blob, Owner), Vec<QuestionId>>,
+    /// Parcels of which the transport is finding the name.
+    named: BTreeMap<PathBuf, Blob>,
+    /// Names that the transport has given to parcels.
+    provided: BTreeMap<Blob, Parcel>,
+}
+
+/// A parcel that is wanted of somebody.
+#[derive(Clone, Copy, Debug)]
+struct Fetching {
+    blob: Blob,
+    from: Owner,
+    peer: PeerId,
+}
+
+impl Transfers {
+    /// Nothing on its way.
+    pub fn new(shelf: Shelf) -> Transfers {
+        Transfers {
+            shelf,
+            requests: 0,
+            asked: BTreeMap::new(),
+            fetching: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            named: BTreeMap::new(),
+            provided: BTreeMap::new(),
+        }
+    }
+
+    /// Asks a peer where a parcel is, unless that is under way.
+    pub fn fetch(&mut self, blob: Blob, from: Owner, peer: PeerId) -> Option<Command> {
+        let mut under_way = self.asked.values().chain(self.fetching.values());
+        let is_same = under_way.any(|held| held.blob == blob);
+        if is_same || self.asked.len() + self.fetching.len() >= TRANSFERS {
+            return None;
+        }
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.asked.insert(request, Fetching { blob, from, peer });
+        Some(Command::Ask { request, peer, body: Where(blob).to_bytes() })
+    }
+
+    /// Begins to fetch what a peer says it has.
+    pub fn answered(&mut self, request: RequestId, answer: Result<&[u8], String>) -> Option<Command> {
+        let fetching = self.asked.remove(&request)?;
+        let here = answer.and_then(|bytes| Here::from_bytes(bytes).map_err(|error| error.to_string()));
+        let here = here.and_then(|Here(parcel)| match parcel.size > PARCEL_BYTES {
+            true => Err(format!("a parcel of {} bytes", parcel.size)),
+            false => Ok(parcel),
+        });
+        let parcel = match here {
+            Ok(parcel) => parcel,
+            Err(reason) => {
+                tracing::debug!(from = %fetching.from, blob = ?fetching.blob, reason, "it is not there");
+                return None;
+            }
+        };
+        if self.fetching.contains_key(&parcel) {
+            return None;
+        }
+        self.fetching.insert(parcel, fetching);
+        let path = self.shelf.incoming(fetching.blob, fetching.from);
+        Some(Command::Fetch { blob: parcel, providers: vec![fetching.peer], path })
+    }
+
+    /// What has come, if it has. The transport is to forget it: the file is going to be moved.
+    pub fn fetched(&mut self, parcel: Parcel, is_whole: bool) -> Option<(Blob, Owner)> {
+        let fetching = self.fetching.remove(&parcel)?;
+        is_whole.then_some((fetching.blob, fetching.from))
+    }
+
+    /// Remembers that somebody asks for a parcel; whether there is room to.
+    pub fn ask(&mut self, blob: Blob, by: Owner, question: QuestionId) -> bool {
+        let has_room = self.asking.values().map(Vec::len).sum::<usize>() < ASKING;
+        if has_room {
+            self.asking.entry((blob, by)).or_default().push(question);
+        }
+        has_room
+    }
+
+    /// Those who have asked for a parcel that there is not.
+    pub fn refuse(&mut self, blob: Blob, by: Owner) -> Vec<Command> {
+        let questions = self.asking.remove(&(blob, by)).unwrap_or_default();
+        let answer = |question| Command::Answer { question, answer: Err("it is not held".to_owned()) };
+        questions.into_iter().map(answer).collect()
+    }
+
+    /// Answers who has asked for a parcel, as soon as the transport has a name for it.
+    pub fn serve(&mut self, blob: Blob, to: Owner) -> Vec<Command> {
+        if let Some(parcel) = self.provided.get(&blob).copied() {
+            return self.answer(blob, |asker| asker == to, parcel);
+        }
+        let path = self.shelf.path(blob);
+        match self.named.insert(path.clone(), blob) {
+            None => vec![Command::Provide(path)],
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// The transport has named a parcel, or has not.
+    pub fn provided(&mut self, path: &Path, parcel: Option<Parcel>) -> Vec<Command> {
+        let Some(blob) = self.named.remove(path) else { return Vec::new() };
+        match parcel {
+            Some(parcel) => {
+                self.provided.insert(blob, parcel);
+                self.answer(blob, |_| true, parcel)
+            }
+            None => {
+                let askers: Vec<Owner> =
+                    self.asking.keys().filter(|(held, _)| *held == blob).map(|(_, by)| *by).collect();
+                askers.into_iter().flat_map(|by| self.refuse(blob, by)).collect()
+            }
+        }
+    }
+
+    fn answer(&mut self, blob: Blob, is_told: impl Fn(Owner) -> bool, parcel: Parcel) -> Vec<Command> {
+        let mut commands = Vec::new();
+        self.asking.retain(|(held, by), questions| {
+            let is_answered = *held == blob && is_told(*by);
+            if is_answered {
+                let answer =
+                    |question: QuestionId| Command::Answer { question, answer: Ok(Here(parcel).to_bytes()) };
+                commands.extend(questions.drain(..).map(answer));
+            }
+            !is_answered
+        });
+        commands
+    }
+}

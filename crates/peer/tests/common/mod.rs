@@ -1,0 +1,211 @@
+//! Peers in one process: each with its own disk, key and connection, over one chain whose clock runs fast.
+
+use samebit_chain::accounts;
+use samebit_chain::protocol::{Contracts, Protocol};
+use samebit_chain::{Client, Devnet, Options, PacedClock};
+use samebit_commit::Digest;
+use samebit_graph::fixtures::{Dims, gpt};
+use samebit_market::{Amount, Owner, Ppm, Seconds, Terms};
+use samebit_ops::Cpu;
+use samebit_peer::{Compute, Config, Identity, Machine, Observer, Store, start};
+use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
+use samebit_trace::{Fault, Job, Runner, parcel};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How many times as fast as the wall's the chain's clock runs.
+const PACE: u32 = 100;
+/// The chain makes a block so often: no slower for its clocks than a slow block.
+const BLOCK: Duration = Duration::from_millis(250);
+const POLL: Duration = Duration::from_millis(100);
+/// Seconds of the wall's clock after which a job that is not done is a failure.
+const PATIENCE: Duration = Duration::from_secs(240);
+const TOKEN: u128 = 1_000_000_000_000_000_000;
+
+pub mod role {
+    use super::{Amount, Role, Seconds, TOKEN};
+    use samebit_roles::Solver;
+
+    pub fn solver(price: u128) -> Role {
+        Role::Solver(Solver { price: Amount(price * TOKEN), least_seconds: Seconds(600), jobs: 1 })
+    }
+}
+
+type Running = JoinHandle<Box<dyn Machine>>;
+
+/// What a peer is there for.
+#[derive(Clone)]
+struct Part {
+    roles: Vec<Role>,
+    seats: usize,
+    faults: Vec<Fault>,
+}
+
+/// See the module.
+pub struct Town {
+    folder: TempDir,
+    devnet: Devnet,
+    protocol: Protocol,
+    stop: watch::Sender<bool>,
+    peers: BTreeMap<u32, (Part, Running)>,
+    pub job: Job,
+    states: Vec<Vec<u32>>,
+}
+
+impl Town {
+    pub async fn found() -> Town {
+        let folder = TempDir::new().expect("a folder");
+        let devnet = chain(&folder).await;
+        let contracts = Contracts::named(&devnet.config.contracts).expect("all are named");
+        let client: &Client = &devnet.client;
+        let protocol = Protocol::at(client, contracts).await.expect("they are there");
+        let (program, states, tables) = gpt(Dims { steps: 8, layers: 1, ..Dims::default() });
+        let job = Job::new(program, tables, &states, 8, 2);
+        Town { folder, devnet, protocol, stop: watch::channel(false).0, peers: BTreeMap::new(), job, states }
+    }
+
+    /// A peer that plays these roles.
+    pub async fn join(&mut self, account: u32, roles: Vec<Role>, seats: usize, faults: Vec<Fault>) -> Owner {
+        self.begin(account, Part { roles, seats, faults }).await;
+        dispute_owner(account)
+    }
+
+    /// Ends a peer between any two instructions of its loop, and starts it again after a while.
+    pub async fn kill_and_restart(&mut self, account: u32, after: Duration) {
+        let (part, running) = self.peers.remove(&account).expect("it was there");
+        running.abort();
+        let _ = running.await;
+        tokio::time::sleep(after).await;
+        self.begin(account, part).await;
+    }
+
+    async fn begin(&mut self, account: u32, part: Part) {
+        let Part { roles, seats, faults } = part.clone();
+        let running = self.start(self.config(account, roles, seats, faults), Box::new(())).await;
+        self.peers.insert(account, (part, running));
+    }
+
+    /// A peer that has the job done, and ends when it is.
+    pub async fn submit(&mut self, account: u32) -> Running {
+        let order = Order { spec: opening(&self.job), terms: terms(), nonce: 0, give_up: Seconds(100_000) };
+        let config =
+            self.config(account, vec![Role::Submitter(Submitter { orders: vec![order] })], 0, Vec::new());
+        let store = Store::open(&config.folder).expect("a store");
+        let shelf = store.shelf();
+        parcel::write_job(&shelf.path(Blob::Job(self.job.spec.digest())), &self.job).expect("a file");
+        let first = shelf.path(Blob::State(self.job.spec.initial_state));
+        parcel::write_state(&first, &self.job.program, &self.states).expect("a file");
+        drop(store);
+        self.start(config, Box::new(Until)).await
+    }
+
+    async fn start(&self, config: Config, observer: Box<dyn Observer>) -> Running {
+        let driver = start(config, |party| Box::new(party), observer).await.expect("it starts");
+        let stop = self.stop.subscribe();
+        tokio::spawn(async move { driver.run(stop).await.expect("it runs") })
+    }
+
+    /// Waits for the submitter, and stops all others.
+    pub async fn finish(&mut self, submitter: Running) -> Box<dyn Machine> {
+        let done = tokio::time::timeout(PATIENCE, submitter).await.expect("the job is done in time");
+        self.stop.send(true).expect("there are peers");
+        for (_, (_, peer)) in std::mem::take(&mut self.peers) {
+            peer.await.expect("it ends");
+        }
+        done.expect("it ends")
+    }
+
+    /// The state after each segment.
+    pub fn truth(&self) -> Vec<Digest> {
+        let backend = Arc::new(Cpu::detect());
+        let mut runner =
+            Runner::new(self.job.clone(), backend, &Default::default(), Vec::new()).expect("legal");
+        for (index, words) in self.states.iter().enumerate() {
+            runner.write_state(index, words).expect("the job's");
+        }
+        let mut run = |segment| {
+            self.job.segment(segment).for_each(|step| drop(runner.step(step).expect("a step")));
+            runner.state_root()
+        };
+        (0..self.job.segment_count()).map(&mut run).collect()
+    }
+
+    fn config(&self, account: u32, roles: Vec<Role>, seats: usize, faults: Vec<Fault>) -> Config {
+        Config {
+            folder: self.folder.path().join(format!("peer-{account}")),
+            identity: Identity::from_signer(accounts::key(account)),
+            protocol: self.protocol.clone(),
+            first_block: 1,
+            listen: vec!["127.0.0.1:0".parse().expect("an address")],
+            announce: Vec::new(),
+            peers: Vec::new(),
+            relay: None,
+            compute: Compute { backend: Arc::new(Cpu::detect()), threads: 1, self_check: 0.0, faults },
+            poll: POLL,
+            roles,
+            free: Amount(2_000 * TOKEN),
+            seats,
+        }
+    }
+}
+
+fn dispute_owner(account: u32) -> Owner {
+    Identity::from_signer(accounts::key(account)).owner()
+}
+
+/// Ends when the job is done and everything that is settled is here.
+struct Until;
+
+impl Observer for Until {
+    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+        let ledger = party.history().head();
+        let Some(job) = ledger.market().jobs().next() else { return ControlFlow::Continue(()) };
+        let has_all = ledger.settled(job.id).iter().all(|root| party.records().holds(Blob::State(*root)));
+        match job.stage {
+            samebit_market::JobStage::Open | samebit_market::JobStage::Running => ControlFlow::Continue(()),
+            samebit_market::JobStage::Done if !has_all => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }
+}
+
+async fn chain(folder: &TempDir) -> Devnet {
+    let options = Options { empty_blocks: Some(BLOCK), development_clock: true };
+    let devnet = Devnet::in_folder(folder.path().join("chain")).options(options).deploy_protocol();
+    devnet.start_with_clock(PacedClock::new(PACE)).await.expect("a chain")
+}
+
+fn terms() -> Terms {
+    Terms {
+        price: Amount(10 * TOKEN),
+        check_fee: Amount(TOKEN),
+        hold_fee: Amount(TOKEN / 10),
+        deposit: Amount(200 * TOKEN),
+        challenge_bond: Amount(20 * TOKEN),
+        challenge_cost: Amount(5 * TOKEN),
+        jackpot: Amount(50 * TOKEN),
+        question_bond: Amount(TOKEN / 100),
+        draw_rate: Ppm(500_000),
+        checkers: 2,
+        custodians: 3,
+        quorum: 2,
+        credit: 2,
+        claim_seconds: Seconds(1_200),
+        hold_seconds: Seconds(900),
+        announce_seconds: Seconds(900),
+        seal_seconds: Seconds(900),
+        open_seconds: Seconds(900),
+        challenge_seconds: Seconds(900),
+        reveal_seconds: Seconds(900),
+        contest_seconds: Seconds(900),
+        entry_seconds: Seconds(1_200),
+        clock_seconds: Seconds(2_400),
+        extension_seconds: Seconds(120),
+        solver: Owner::default(),
+    }
+}

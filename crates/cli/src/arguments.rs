@@ -216,6 +216,9 @@ pub struct Devnet {
     /// The port on this machine; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 8545)]
     pub port: u16,
+    /// For demonstrations: how many times as fast as a clock on the wall the chain's clock runs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub pace: u32,
 }
 
 /// Where the chain is.

@@ -65,6 +65,7 @@ impl Solver {
         let needed = terms.deposit.plus(terms.tax().times(terms.credit.into()));
         let is_named = [Owner::default(), desk.me].contains(&terms.solver);
         self.price <= terms.price
+            && self.price > terms.tax()
             && is_named
             && job.poster != desk.me
             && desk.ledger.market().free(desk.me) >= needed

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files::write_whole;
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
-use samebit_chain::{ChainError, Devnet, DevnetBuilder, DevnetConfig, DevnetError};
+use samebit_chain::{ChainError, Devnet, DevnetBuilder, DevnetConfig, DevnetError, Options, PacedClock};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// How often it is looked whether somebody asked to stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The chain's seconds from a block to the next, at most: less than those of a slow block, so that its clocks run as on any chain.
+const BLOCK_SECONDS: u64 = 25;
 
 /// Where commands look for a chain.
 pub const CONFIG: &str = "samebit.toml";
@@ -90,18 +93,24 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 /// A development chain in a folder, with the contracts, served on a port of this machine.
-pub fn builder(folder: &Path, port: u16) -> DevnetBuilder {
-    Devnet::in_folder(folder).serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).deploy_protocol()
+pub fn builder(folder: &Path, port: u16, pace: u32) -> DevnetBuilder {
+    let block = Duration::from_millis(BLOCK_SECONDS * 1_000 / u64::from(pace)).min(Duration::from_secs(1));
+    let options = Options { empty_blocks: Some(block), development_clock: true };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Devnet::in_folder(folder).options(options).serve(address).deploy_protocol()
 }
 
 async fn start(arguments: &Arguments) -> Result<Devnet, Failure> {
-    builder(&arguments.dir, arguments.port).start().await.map_err(|error| match error {
-        DevnetError::Chain(
-            error @ (ChainError::OpenElsewhere(_)
-            | ChainError::Listen { .. }
-            | ChainError::OtherGenesis { .. }),
-        ) => Failure { exit: Exit::Input, ..failed(error) },
-        error => failed(error),
+    let clock = PacedClock::new(arguments.pace);
+    builder(&arguments.dir, arguments.port, arguments.pace).start_with_clock(clock).await.map_err(|error| {
+        match error {
+            DevnetError::Chain(
+                error @ (ChainError::OpenElsewhere(_)
+                | ChainError::Listen { .. }
+                | ChainError::OtherGenesis { .. }),
+            ) => Failure { exit: Exit::Input, ..failed(error) },
+            error => failed(error),
+        }
     })
 }
 

@@ -52,15 +52,15 @@ fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
     };
     let solver = |name, price: &str| part(name, &["peer", "--roles", "solver", "--price", price]);
-    let mut liar = solver("solver-1", "0.1");
+    let mut liar = solver("solver-1", "10");
     liar.arguments.extend(["--inject-fault".to_owned(), lie.to_string()]);
     let [job, out] = [job, out].map(|path| path.display().to_string());
     vec![
         part("submitter", &["submit", &job, "--out", &out]),
         liar,
-        solver("solver-2", "0.2"),
-        solver("solver-3", "0.3"),
-        solver("solver-4", "0.4"),
+        solver("solver-2", "11"),
+        solver("solver-3", "12"),
+        solver("solver-4", "13"),
         part("verifier-1", &["peer", "--roles", "verifier"]),
         part("verifier-2", &["peer", "--roles", "verifier"]),
         part("copier", &["peer", "--roles", "verifier", "--lie", "copies-seal"]),

@@ -5,12 +5,8 @@ use crate::commands::peer::failed;
 use crate::failure::Failure;
 use crate::files::write_whole;
 use samebit_chain::protocol::{Contracts, Protocol};
-use samebit_chain::{Devnet, Options, PacedClock};
+use samebit_chain::{Devnet, PacedClock};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// The chain's seconds from a block to the next, at most: less than those of a slow block, so that its clocks run as on any chain.
-const BLOCK_SECONDS: u32 = 25;
 
 /// See the module.
 pub struct Town {
@@ -27,10 +23,7 @@ impl Town {
     /// # Errors
     /// It does not start.
     pub async fn found(folder: &Path, pace: u32, seed: u64) -> Result<Town, Failure> {
-        let block = Duration::from_millis(u64::from(BLOCK_SECONDS) * 1_000 / u64::from(pace))
-            .min(Duration::from_secs(1));
-        let options = Options { empty_blocks: Some(block), development_clock: true };
-        let builder = builder(&folder.join("chain"), 0).options(options).seed(seed);
+        let builder = builder(&folder.join("chain"), 0, pace).seed(seed);
         let devnet = builder.start_with_clock(PacedClock::new(pace)).await.map_err(failed)?;
         write_whole(&folder.join(CONFIG), toml(&devnet.config).as_bytes())?;
         let contracts = Contracts::named(&devnet.config.contracts).map_err(failed)?;

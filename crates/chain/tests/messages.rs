@@ -282,7 +282,7 @@ fn a_message_needs_the_words_that_come_with_it() {
     let accept =
         |is_signed| MarketMessage::Accept { job, attempt, solver, price, secrets, expiry, is_signed };
     let missing = contracts.encode(poster, &accept(true).into(), &()).unwrap_err();
-    assert_eq!(missing, EncodeError::NoSignature { signer: solver, word: ask() });
+    assert_eq!(missing, EncodeError::NoSignature { signer: solver, word: Box::new(ask()) });
     assert!(missing.to_string().contains("hint: "), "{missing}");
     assert!(contracts.encode(solver, &accept(false).into(), &()).is_ok());
     // The poster's own word for a batch is the transaction.

@@ -191,7 +191,7 @@ impl World {
         for person in self.people.clone() {
             self.protocol.mint(&self.senders[&person], PURSE).await.expect("a token of tests");
         }
-        for person in self.people[4..].to_vec() {
+        for &person in &self.people[4..] {
             self.say(person, StakeMessage::Join).await.expect("it has money");
         }
         self.read().await;

@@ -90,7 +90,7 @@ pub enum EncodeError {
         /// Whose.
         signer: Owner,
         /// Of what.
-        word: Word,
+        word: Box<Word>,
     },
     /// A signed claim is of a solver that is not known.
     #[error("who solves attempt {attempt} of job {job} is not known")]
@@ -322,7 +322,8 @@ fn arguments<C: SolCall>(rest: &[u8]) -> Option<C> {
 }
 
 fn signed(papers: &dyn Papers, signer: Owner, word: Word) -> Result<Bytes, EncodeError> {
-    let signature = papers.signature(signer, &word).ok_or(EncodeError::NoSignature { signer, word })?;
+    let signature = papers.signature(signer, &word);
+    let signature = signature.ok_or_else(|| EncodeError::NoSignature { signer, word: Box::new(word) })?;
     Ok(Bytes::copy_from_slice(&signature))
 }
 

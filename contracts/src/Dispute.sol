@@ -56,8 +56,9 @@ contract Dispute is IDispute {
     mapping(QuestionId question => mapping(bytes32 root => mapping(address owner => bool))) private _claimed;
     /// @dev Hash of the position, by question and claims; 0 when the game is over.
     mapping(QuestionId question => mapping(ClaimId a => mapping(ClaimId b => bytes32))) private _games;
-    mapping(bytes32 position => mapping(JudgeKind kind => mapping(uint8 slot => bytes32[]))) private _kept;
-    mapping(address owner => uint256) private _credits;
+    mapping(bytes32 position => mapping(JudgeKind kind => mapping(uint8 slot => bytes))) private _kept;
+    /// @dev What an owner may withdraw, and 1 from its first claim on: a verdict never pays for a slot that is not in use yet.
+    mapping(address owner => uint256) private _purses;
 
     /// @dev What a move shows is in its message only. A sender without code that is also the origin is the transaction's own, whose
     /// input everybody reads; any other message is told in full, so that nobody can move unseen.
@@ -69,6 +70,7 @@ contract Dispute is IDispute {
     constructor(IReferee referee_, address fund_) {
         referee = referee_;
         fund = fund_;
+        _openPurse(fund_);
     }
 
     /// @inheritdoc IDispute
@@ -102,6 +104,7 @@ contract Dispute is IDispute {
         number = ClaimId.wrap(asked.claims++);
         asked.living++;
         _claims[id][number] = ClaimState(msg.sender, ClaimStatus.Living, root);
+        _openPurse(msg.sender);
         emit Claimed(id, number, msg.sender, state, count, stepsTop);
     }
 
@@ -208,7 +211,7 @@ contract Dispute is IDispute {
         if (!Moves.isKept(kind) || !position.isJudged(kind)) revert WrongKind(kind, position.stage);
         _checkWitness(witness);
         if (_kept[held][kind][slot].length != 0) revert KeptBefore(slot);
-        _kept[held][kind][slot] = referee.operand(question, given, _roots(position), kind, slot, witness);
+        _kept[held][kind][slot] = referee.operand(question, given, kind, slot, witness);
         emit OperandKept(position.question, position.claimA, position.claimB, slot);
     }
 
@@ -272,9 +275,9 @@ contract Dispute is IDispute {
 
     /// @inheritdoc IDispute
     function withdraw() external told {
-        uint256 amount = _credits[msg.sender];
+        uint256 amount = creditOf(msg.sender);
         if (amount == 0) revert NothingToWithdraw(msg.sender);
-        _credits[msg.sender] = 0;
+        _purses[msg.sender] = 1;
         emit Withdrawn(msg.sender, amount);
         (bool taken,) = msg.sender.call{value: amount}("");
         if (!taken) revert TransferFailed(msg.sender, amount);
@@ -309,8 +312,9 @@ contract Dispute is IDispute {
     }
 
     /// @inheritdoc IDispute
-    function creditOf(address owner) external view returns (uint256) {
-        return _credits[owner];
+    function creditOf(address owner) public view returns (uint256) {
+        uint256 purse = _purses[owner];
+        return purse == 0 ? 0 : purse - 1;
     }
 
     /// @dev Refuses a question that does not take messages.
@@ -455,9 +459,13 @@ contract Dispute is IDispute {
         emit QuestionClosed(id, status, answer);
     }
 
-    /// @dev Of nothing, too: a message without an event would be one that nobody reads.
+    function _openPurse(address owner) private {
+        if (_purses[owner] == 0) _purses[owner] = 1;
+    }
+
+    /// @dev To a purse that is open. Of nothing, too: a message without an event would be one that nobody reads.
     function _credit(address owner, uint256 amount) private {
-        _credits[owner] += amount;
+        if (amount != 0) _purses[owner] += amount;
         emit Credited(owner, amount);
     }
 }

@@ -70,11 +70,10 @@ contract Ledger is IReferee {
     function operand(
         Question calldata,
         Position calldata,
-        ClaimRoots calldata,
         JudgeKind,
         uint8,
         bytes calldata
-    ) external pure returns (bytes32[] memory) {
+    ) external pure returns (bytes memory) {
         revert Arithmetic();
     }
 

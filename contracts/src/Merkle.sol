@@ -90,7 +90,7 @@ library Merkle {
         if (found != root) revert WrongRoot(found, root);
     }
 
-    /// @dev The top to which the leaves (`indices` rising) lead in a tree over `count` leaves. Both arrays are used up.
+    /// @dev The top to which the leaves (`indices` rising, as many) lead in a tree over `count` leaves. Both arrays are used up.
     function topOf(uint256 count, uint256[] memory indices, bytes32[] memory leaves, bytes32[] calldata siblings)
         internal
         view
@@ -104,17 +104,18 @@ library Merkle {
             for (; length > 1; width = (width + 1) >> 1) {
                 uint256 above;
                 for (uint256 i = 0; i < length; above++) {
-                    uint256 index = indices[i];
-                    bytes32 node = leaves[i++];
-                    bytes32 other;
-                    if (i < length && indices[i] == index ^ 1) {
-                        other = leaves[i++];
+                    (uint256 index, bytes32 node) = _entry(indices, leaves, i++);
+                    (uint256 next, bytes32 other) = _entry(indices, leaves, i);
+                    if (i < length && next == index ^ 1) {
+                        i++;
                     } else if (index ^ 1 < width) {
                         if (taken == siblings.length) revert WrongSiblingCount(taken, taken + 1);
                         other = siblings[taken++];
+                    } else {
+                        other = 0;
                     }
-                    indices[above] = index >> 1;
-                    leaves[above] = index & 1 == 0 ? inner(node, other) : inner(other, node);
+                    node = index & 1 == 0 ? inner(node, other) : inner(other, node);
+                    _setEntry(indices, leaves, above, index >> 1, node);
                 }
                 length = above;
             }
@@ -192,6 +193,31 @@ library Merkle {
                 count = above;
             }
             return nodes[0];
+        }
+    }
+
+    /// @dev Node `place` of a level with its index; behind the last one, whatever lies there. Bounds would be checked at every node of an
+    /// opening.
+    function _entry(uint256[] memory indices, bytes32[] memory nodes, uint256 place)
+        private
+        pure
+        returns (uint256 index, bytes32 node)
+    {
+        assembly ("memory-safe") {
+            let offset := shl(5, add(place, 1))
+            index := mload(add(indices, offset))
+            node := mload(add(nodes, offset))
+        }
+    }
+
+    function _setEntry(uint256[] memory indices, bytes32[] memory nodes, uint256 place, uint256 index, bytes32 node)
+        private
+        pure
+    {
+        assembly ("memory-safe") {
+            let offset := shl(5, add(place, 1))
+            mstore(add(indices, offset), index)
+            mstore(add(nodes, offset), node)
         }
     }
 

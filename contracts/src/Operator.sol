@@ -41,8 +41,8 @@ library Operator {
     error TooManyAtoms(uint256 atoms, uint256 elements);
     /// @notice The leaf has no such operand that could be kept.
     error NoSuchOperand(uint256 slot);
-    /// @notice What was kept under a slot has another number of words than the leaf's operand.
-    error WrongKept(uint256 slot, uint256 words);
+    /// @notice What was kept under a slot has another length than the leaf's operand.
+    error WrongKept(uint256 slot, uint256 length);
 
     uint256 internal constant STATE = 0;
     uint256 internal constant TABLE = 1;
@@ -61,9 +61,10 @@ library Operator {
 
     /// The slot of a fold's predicate; an input's slot is its number.
     uint256 internal constant PREDICATE = 255;
-    /// What is kept of an input of a map, and of an input of a lane.
-    uint256 private constant MAP_BYTES = 32;
+    /// What is kept of an input of a map, of an input of a lane, and of a predicate.
+    uint256 private constant MAP_BYTES = 4;
     uint256 private constant LANE_BYTES = 64;
+    uint256 private constant PREDICATE_BYTES = 32;
     /// No input in particular.
     uint256 private constant EVERY = type(uint256).max;
 
@@ -227,7 +228,7 @@ library Operator {
         (Block memory span, uint256 cursor) = _readBlock(node, point, number);
         if (!isProduct(span.kind)) revert OtherFold(span.kind);
         Predicate memory predicate;
-        cursor = _readPredicate(cursor, point, predicate, kept, 32);
+        cursor = _readPredicate(cursor, point, predicate, kept, PREDICATE_BYTES);
         uint256 mask = _mask(predicate, span, point);
         point.fold = span.start;
         Kept[] calldata none;
@@ -249,7 +250,7 @@ library Operator {
     ) internal pure returns (uint256 word) {
         (Block memory span, uint256 cursor) = _readLaned(node, point, blockNumber, number);
         Predicate memory predicate;
-        cursor = _readPredicate(cursor, point, predicate, kept, 32);
+        cursor = _readPredicate(cursor, point, predicate, kept, PREDICATE_BYTES);
         Program memory program = _readProgram(cursor, point, kept, LANE_BYTES, EVERY);
         unchecked {
             bool isMax = span.kind == MAX;
@@ -288,12 +289,11 @@ library Operator {
     function mapOperand(Header memory node, Index.Point memory point, uint256 slot)
         internal
         pure
-        returns (bytes32[] memory words)
+        returns (bytes memory)
     {
         if (node.tag != MAP) revert OtherKind(node.tag);
         Program memory program = _readOne(node.cursor, point, slot);
-        words = new bytes32[](1);
-        words[0] = bytes32(_value(program.inputs[slot], point, 0, 0) << 224);
+        return abi.encodePacked(uint32(_value(program.inputs[slot], point, 0, 0)));
     }
 
     /// @dev What input `slot` of a lane gives, term by term; of the predicate, a bit for each term.
@@ -303,7 +303,7 @@ library Operator {
         uint256 blockNumber,
         uint256 number,
         uint256 slot
-    ) internal pure returns (bytes32[] memory words) {
+    ) internal pure returns (bytes memory) {
         (Block memory span, uint256 cursor) = _readLaned(node, point, blockNumber, number);
         unchecked {
             if (slot == PREDICATE) {
@@ -313,17 +313,16 @@ library Operator {
                     point.fold = span.start + k;
                     if (_holds(predicate, point, k, 0)) mask |= 1 << (k >> 4);
                 }
-                words = new bytes32[](1);
-                words[0] = bytes32(mask);
-                return words;
+                return abi.encodePacked(mask);
             }
             Slot memory input = _readOne(_skipPredicate(cursor), point, slot).inputs[slot];
-            words = new bytes32[](LANE_BYTES / 32);
+            uint256[] memory words = new uint256[](LANE_BYTES / 32);
             for (uint256 k = number; k < span.terms; k += LANES) {
                 point.fold = span.start + k;
                 uint256 term = k >> 4;
-                words[term >> 3] |= bytes32(_value(input, point, k, 0) << (224 - ((term & 7) << 5)));
+                words[term >> 3] |= _value(input, point, k, 0) << (224 - ((term & 7) << 5));
             }
+            return abi.encodePacked(words);
         }
     }
 
@@ -331,13 +330,12 @@ library Operator {
     function blockOperand(Header memory node, Index.Point memory point, uint256 number, uint256 slot)
         internal
         pure
-        returns (bytes32[] memory words)
+        returns (bytes memory)
     {
         (Block memory span, uint256 cursor) = _readBlock(node, point, number);
         if (!isProduct(span.kind)) revert OtherFold(span.kind);
         if (slot != PREDICATE) revert NoSuchOperand(slot);
-        words = new bytes32[](1);
-        words[0] = bytes32(_mask(_readWholePredicate(cursor, point), span, point));
+        return abi.encodePacked(_mask(_readWholePredicate(cursor, point), span, point));
     }
 
     /// @dev The kind of the fold and its number of blocks.
@@ -716,8 +714,8 @@ library Operator {
         unchecked {
             for (uint256 i = 0; i < kept.length; i++) {
                 if (kept[i].slot != slot) continue;
-                bytes32[] calldata words = kept[i].words;
-                if (32 * words.length != length) revert WrongKept(slot, words.length);
+                bytes calldata words = kept[i].words;
+                if (words.length != length) revert WrongKept(slot, words.length);
                 assembly ("memory-safe") {
                     place := words.offset
                 }

@@ -55,11 +55,10 @@ contract Step is IReferee {
     function operand(
         Question calldata question,
         Position calldata position,
-        ClaimRoots calldata,
         JudgeKind kind,
         uint8 slot,
         bytes calldata witness
-    ) external view returns (bytes32[] memory) {
+    ) external view returns (bytes memory) {
         (Operator.Header memory node, Index.Point memory point) =
             _piece(question, position, Reader.open(witness));
         if (kind == JudgeKind.Map) return Operator.mapOperand(node, point, slot);

@@ -61,7 +61,7 @@ struct Kept {
     /// Number of the node's input; 255 for a fold's predicate.
     uint8 slot;
     /// What `operand` gave.
-    bytes32[] words;
+    bytes words;
 }
 
 /// @title Redoes the piece of arithmetic at which a game ends
@@ -97,17 +97,16 @@ interface IReferee {
     ) external view returns (bool malformed, bytes32 value);
 
     /// @notice One operand of a leaf, so that a leaf that reads several large tensors can be proved in several transactions.
-    /// @dev Arguments as for `truth`; the answer depends on question and position alone.
+    /// @dev Arguments as for `truth`.
     /// @param kind Map, Lane or Block.
     /// @param slot Number of the node's input; 255 for a fold's predicate, the only operand of a Block that can be kept.
-    /// @return words Of a map, one word; of a lane, one a term: 4 bytes each, big-endian, from the front of words[0]. Of a
-    /// predicate, a bit for each term, the first lowest.
+    /// @return words Of a map, one word; of a lane, 16, one a term and then zeros: 4 bytes each, big-endian. Of a predicate, 32 bytes: a bit for
+    /// each term, the first lowest.
     function operand(
         Question calldata question,
         Position calldata position,
-        ClaimRoots calldata roots,
         JudgeKind kind,
         uint8 slot,
         bytes calldata witness
-    ) external view returns (bytes32[] memory words);
+    ) external view returns (bytes memory words);
 }

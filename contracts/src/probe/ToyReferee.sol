@@ -42,30 +42,26 @@ contract ToyReferee is IReferee {
         if (witness.length != 65) revert BadWitness(witness.length);
         bytes memory seen = bytes.concat(_place(question, position), roots.a, roots.b, bytes1(uint8(kind)));
         for (uint256 i = 0; i < kept.length; i++) {
-            seen = bytes.concat(seen, bytes1(kept[i].slot), abi.encodePacked(kept[i].words));
+            seen = bytes.concat(seen, bytes1(kept[i].slot), kept[i].words);
         }
         _check(seen, witness);
         return (witness[0] != 0, bytes32(witness[1:33]));
     }
 
     /// @inheritdoc IReferee
-    /// @dev Witness: number of words u8, digest. Word i is the digest with i added.
+    /// @dev Witness: number of bytes u8, digest. They are the digest's, over and over.
     function operand(
         Question calldata question,
         Position calldata position,
-        ClaimRoots calldata roots,
         JudgeKind kind,
         uint8 slot,
         bytes calldata witness
-    ) external view returns (bytes32[] memory words) {
+    ) external view returns (bytes memory words) {
         if (witness.length != 33) revert BadWitness(witness.length);
-        bytes memory seen =
-            bytes.concat(_place(question, position), roots.a, roots.b, bytes1(uint8(kind)), bytes1(slot));
-        uint256 digest = uint256(_check(seen, witness));
-        words = new bytes32[](uint8(witness[0]));
-        unchecked {
-            for (uint256 i = 0; i < words.length; i++) words[i] = bytes32(digest + i);
-        }
+        bytes memory seen = bytes.concat(_place(question, position), bytes1(uint8(kind)), bytes1(slot));
+        bytes32 digest = _check(seen, witness);
+        words = new bytes(uint8(witness[0]));
+        for (uint256 i = 0; i < words.length; i++) words[i] = digest[i % 32];
     }
 
     function _place(Question calldata question, Position calldata position) private view returns (bytes memory) {

@@ -165,8 +165,8 @@ pub struct Case<'a> {
     pub roots: [Digest; 2],
 }
 
-/// Words that a referee has worked out earlier in the same position, by slot.
-pub type Kept = (u8, Vec<Digest>);
+/// Bytes that a referee has worked out earlier in the same position, by slot.
+pub type Kept = (u8, Vec<u8>);
 
 /// Redoes a piece of arithmetic. The answers depend on the place alone: a witness that does not lead to its roots is refused, and none changes
 /// an answer.
@@ -199,7 +199,7 @@ pub trait Referee {
         kind: JudgeKind,
         slot: u8,
         witness: &[u8],
-    ) -> Result<Vec<Digest>, RefereeError> {
+    ) -> Result<Vec<u8>, RefereeError> {
         let _ = (case, witness);
         Err(RefereeError(format!("{kind} has no operand {slot}")))
     }

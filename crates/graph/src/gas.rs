@@ -30,9 +30,18 @@ const TENSOR_BYTES: u64 = 1_985;
 /// One more page next to another, and one somewhere else.
 const NEXT_PAGE_BYTES: u64 = 1_120;
 const FAR_PAGE_BYTES: u64 = 1_700;
-/// An operand that was kept.
-const KEPT_BYTES: u64 = 90;
+/// An operand that was kept: its slot.
+const KEPT_BYTES: u64 = 32;
 
+/// The game's part of a judgement, whoever is wrong: it finds the game, asks the referee, and moves the money.
+const GAME: u64 = 52_000;
+/// The game's part of keeping an operand, beside what the operand fills of its storage.
+const KEEP: u64 = 19_000;
+/// Writing a slot of storage, and reading it for the leaf.
+const STORE: u64 = 22_500;
+const LOAD: u64 = 2_300;
+/// Handing on an operand that was kept.
+const KEPT: u64 = 2_500;
 /// Reading question, position and node.
 const LEAF: u64 = 28_000;
 /// Walking over a byte of the node, or hashing it.
@@ -40,13 +49,15 @@ const NODE_BYTE: u64 = 20;
 /// Opening a tensor, or one more of its pages.
 const TENSOR: u64 = 18_000;
 const NEXT_PAGE: u64 = 6_000;
+/// A tensor that is not the only one: their paths in the trace are opened as one batch.
+const BESIDE: u64 = 11_000;
 /// Evaluating one atom of an index map.
 const ATOM: u64 = 750;
 /// An input of a term: finding its element.
 const INPUT: u64 = 900;
 /// One term of an ordered product, and of an exact one of the least scales, where subnormal factors count; others take three quarters of that.
-const PRODUCT_TERM: u64 = 1_270;
-const EXACT_TERM: u64 = 760;
+const PRODUCT_TERM: u64 = 1_175;
+const EXACT_TERM: u64 = 700;
 /// Adding or comparing one term.
 const SUM_TERM: u64 = 2_050;
 
@@ -56,9 +67,10 @@ const LANE_TERMS: u64 = BLOCK / 16;
 /// One instruction, dispatch included.
 const fn instruction(op: Op) -> u64 {
     match op {
-        Op::Const | Op::IConst => 500,
-        Op::Add | Op::Sub | Op::Mul | Op::Fma | Op::Div | Op::Sqrt => 1_600,
-        _ => 800,
+        Op::Const | Op::IConst => 400,
+        Op::Add | Op::Sub | Op::Mul | Op::Fma => 1_150,
+        Op::Div | Op::Sqrt => 1_700,
+        _ => 750,
     }
 }
 
@@ -124,12 +136,15 @@ impl Cost {
 /// The transaction of the leaf itself, these operands being kept.
 fn last(node: &Node, kept: &[u8], node_bytes: u64) -> u64 {
     let not_kept = |slot: &u8| !kept.contains(slot);
-    let count = kept.len() as u64;
+    let handed = Cost {
+        bytes: KEPT_BYTES * kept.len() as u64,
+        execution: kept.iter().map(|slot| KEPT + LOAD * stored(node, *slot)).sum(),
+    };
     match &node.kind {
         Kind::Map { inputs, code } => {
             let read = (0u8..).zip(inputs).filter(|(slot, _)| not_kept(slot)).map(|(_, input)| input);
-            let execution = (INPUT * inputs.len() as u64) + instructions(code);
-            cost(read, node_bytes, 1, count, execution)
+            let execution = GAME + INPUT * inputs.len() as u64 + instructions(code);
+            cost(read, node_bytes, 1, handed, execution)
         }
         Kind::Fold(fold) => {
             let values = sides(fold, not_kept(&PREDICATE_SLOT));
@@ -148,8 +163,8 @@ fn last(node: &Node, kept: &[u8], node_bytes: u64) -> u64 {
                 inputs.chain(&values),
                 node_bytes,
                 if values.is_empty() { 0 } else { terms },
-                count,
-                term * terms,
+                handed,
+                GAME + term * terms,
             )
         }
         _ => 0,
@@ -158,20 +173,27 @@ fn last(node: &Node, kept: &[u8], node_bytes: u64) -> u64 {
 
 /// The transaction that keeps one operand.
 fn keep(node: &Node, slot: u8, node_bytes: u64) -> u64 {
-    match &node.kind {
-        Kind::Map { inputs, .. } => cost(inputs.get(usize::from(slot)).into_iter(), node_bytes, 1, 0, INPUT),
+    let game = KEEP + STORE * stored(node, slot);
+    let (inputs, terms) = match &node.kind {
+        Kind::Map { inputs, .. } => (inputs, 1),
         Kind::Fold(fold) if slot == PREDICATE_SLOT => {
             let terms = if fold.kind.is_product() { BLOCK } else { LANE_TERMS };
-            cost(sides(fold, true).iter(), node_bytes, fold.extent.min(terms), 0, 0)
+            let terms = fold.extent.min(terms);
+            return cost(sides(fold, true).iter(), node_bytes, terms, Cost::default(), game);
         }
-        Kind::Fold(fold) => cost(
-            fold.inputs.get(usize::from(slot)).into_iter(),
-            node_bytes,
-            LANE_TERMS,
-            0,
-            INPUT * LANE_TERMS,
-        ),
-        _ => 0,
+        Kind::Fold(fold) => (&fold.inputs, LANE_TERMS),
+        _ => return 0,
+    };
+    let input = inputs.get(usize::from(slot)).into_iter();
+    cost(input, node_bytes, terms, Cost::default(), game + INPUT * terms)
+}
+
+/// Slots of storage that an operand fills: one with its length if it is short, else one more for each 32 bytes.
+fn stored(node: &Node, slot: u8) -> u64 {
+    match node.kind {
+        Kind::Map { .. } => 1,
+        _ if slot == PREDICATE_SLOT => 2,
+        _ => 3,
     }
 }
 
@@ -187,7 +209,7 @@ fn cost<'a>(
     inputs: impl Iterator<Item = &'a Input> + Clone,
     node_bytes: u64,
     terms: u64,
-    kept: u64,
+    kept: Cost,
     execution: u64,
 ) -> u64 {
     let evaluations = |input: &Input| if input.index().hides_fold() { terms.max(1) } else { 1 };
@@ -196,8 +218,14 @@ fn cost<'a>(
     let compared = 150 * terms * u64::from(inputs.clone().any(|input| matches!(input, Input::Value(_))));
     let opened = opened(inputs).cost();
     Cost {
-        bytes: LEAF_BYTES + node_bytes + opened.bytes + KEPT_BYTES * kept,
-        execution: LEAF + NODE_BYTE * node_bytes + opened.execution + atoms + compared + execution,
+        bytes: LEAF_BYTES + node_bytes + opened.bytes + kept.bytes,
+        execution: LEAF
+            + NODE_BYTE * node_bytes
+            + opened.execution
+            + kept.execution
+            + atoms
+            + compared
+            + execution,
     }
     .gas()
 }
@@ -243,9 +271,10 @@ impl Opened {
             self.places.iter().map(|(in_body, node, _)| (*in_body, *node)).collect();
         let tensors = tensors.len() as u64;
         let far = self.places.len() as u64 - tensors;
+        let beside = if tensors > 1 { BESIDE * tensors } else { 0 };
         Cost {
             bytes: TENSOR_BYTES * tensors + FAR_PAGE_BYTES * far + NEXT_PAGE_BYTES * self.straddling,
-            execution: TENSOR * (tensors + far) + NEXT_PAGE * self.straddling,
+            execution: TENSOR * (tensors + far) + beside + NEXT_PAGE * self.straddling,
         }
     }
 }

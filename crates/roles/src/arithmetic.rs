@@ -1,7 +1,6 @@
 //! The referee off the chain: the arithmetic of `trace` under the questions of `dispute`. It answers as the contract does, so that a disputant
 //! knows beforehand what the contract will say, and a chain's log can be followed to the last judgement.
 
-use samebit_commit::Digest;
 use samebit_dispute::{Case, JudgeKind, Kept, Referee, RefereeError, Structure, Truth};
 use samebit_trace::witness::{self, Leaf, Place};
 
@@ -79,7 +78,7 @@ impl Referee for Arithmetic {
         kind: JudgeKind,
         slot: u8,
         shown: &[u8],
-    ) -> Result<Vec<Digest>, RefereeError> {
+    ) -> Result<Vec<u8>, RefereeError> {
         witness::operand(&place(case), leaf(kind), slot, shown).map_err(refused)
     }
 }

@@ -36,7 +36,7 @@ sol! {
     /// An operand that was kept.
     struct KeptWords {
         uint8 slot;
-        bytes32[] words;
+        bytes words;
     }
 
     /// The functions of `IReferee`, structs of static fields as words.
@@ -54,11 +54,10 @@ sol! {
         function operand(
             bytes32[18] question,
             bytes32[39] position,
-            bytes32[2] roots,
             uint8 kind,
             uint8 slot,
             bytes witness
-        ) external view returns (bytes32[] words);
+        ) external view returns (bytes words);
     }
 }
 

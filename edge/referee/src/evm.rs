@@ -111,6 +111,12 @@ impl Evm {
         self.inner.ctx.db_mut().insert_account_info(owner, info);
     }
 
+    /// Puts a word into an account's storage.
+    pub fn store(&mut self, account: Address, slot: U256, word: U256) {
+        let stored = self.inner.ctx.db_mut().insert_account_storage(account, slot, word);
+        stored.expect("a database in memory");
+    }
+
     /// What an account holds.
     pub fn balance(&mut self, owner: Address) -> U256 {
         let info = self.inner.ctx.db_mut().basic(owner).expect("a database in memory");

@@ -31,4 +31,4 @@ pub use contracts::{
 };
 pub use court::Court;
 pub use evm::{Answer, Evm, EvmError, Snapshot, TRANSACTION_GAS_CAP};
-pub use referee::{Judgement, Referee};
+pub use referee::{Judgement, Referee, position_words, question_words};

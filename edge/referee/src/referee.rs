@@ -57,13 +57,10 @@ impl Referee {
         witness: &[u8],
         kept: &[Kept],
     ) -> Result<Answer<Judgement>, EvmError> {
-        let keeps = |(slot, held): &Kept| {
-            let words = held.iter().map(|word| words(*word)).collect();
-            KeptWords { slot: *slot, words }
-        };
+        let keeps = |(slot, words): &Kept| KeptWords { slot: *slot, words: words.clone().into() };
         let call = RefereeCalls::truthCall {
-            question: question(place),
-            position: position(place, leaf),
+            question: question_words(place),
+            position: position_words(place, leaf),
             roots: place.claims.map(words),
             kind: leaf as u8,
             witness: Bytes::copy_from_slice(witness),
@@ -87,17 +84,16 @@ impl Referee {
         leaf: Leaf,
         slot: u8,
         witness: &[u8],
-    ) -> Result<Answer<Vec<Digest>>, EvmError> {
+    ) -> Result<Answer<Vec<u8>>, EvmError> {
         let call = RefereeCalls::operandCall {
-            question: question(place),
-            position: position(place, leaf),
-            roots: place.claims.map(words),
+            question: question_words(place),
+            position: position_words(place, leaf),
             kind: leaf as u8,
             slot,
             witness: Bytes::copy_from_slice(witness),
         };
         let Answer { value, gas, floor } = self.ask("operand", &call)?;
-        Ok(Answer { value: value.iter().map(|word| Digest(word.0)).collect(), gas, floor })
+        Ok(Answer { value: value.into(), gas, floor })
     }
 
     /// What an element of the node at a place is made of.
@@ -106,8 +102,8 @@ impl Referee {
     /// As [`Referee::truth`].
     pub fn structure(&mut self, place: &Place, witness: &[u8]) -> Result<Answer<Structure>, EvmError> {
         let witness = Bytes::copy_from_slice(witness);
-        let position = position(place, Leaf::Shape);
-        let call = RefereeCalls::structureCall { question: question(place), position, witness };
+        let position = position_words(place, Leaf::Shape);
+        let call = RefereeCalls::structureCall { question: question_words(place), position, witness };
         let Answer { value, gas, floor } = self.ask("structure", &call)?;
         let blocks = value.blocks;
         let value = match value.kind {
@@ -135,7 +131,7 @@ fn number(number: impl Into<u128>) -> B256 {
 }
 
 /// The question as far as the referee looks at it, in the order of `Position.sol`; what else a question has is as large as it usually is.
-fn question(place: &Place) -> [B256; 18] {
+pub fn question_words(place: &Place) -> [B256; 18] {
     let counts =
         [place.node_count, place.state_count, place.table_count, place.loss.into(), place.first_step];
     let roots = [place.nodes, place.nodes, place.states, place.sinks, place.tables, place.start];
@@ -149,8 +145,18 @@ fn question(place: &Place) -> [B256; 18] {
     fields.try_into().expect("a question has 18 fields")
 }
 
+/// The stage at which a leaf of arithmetic is judged; of another kind, any.
+fn stage(leaf: Leaf) -> u64 {
+    match leaf {
+        Leaf::Map => 7,
+        Leaf::Lane => 14,
+        Leaf::LaneFold => 15,
+        _ => 11,
+    }
+}
+
 /// The position as far as the referee looks at it, in the order of `Position.sol`; what else a position has is as large as it usually is.
-fn position(place: &Place, leaf: Leaf) -> [B256; 39] {
+pub fn position_words(place: &Place, leaf: Leaf) -> [B256; 39] {
     let [trace_a, trace_b] = place.traces.map(words);
     let [row_a, row_b] = place.rows.map(words);
     let (zero, digest) = (B256::ZERO, words(place.nodes));
@@ -166,7 +172,7 @@ fn position(place: &Place, leaf: Leaf) -> [B256; 39] {
         clock,
         clock,
         number(1_800_000_000u64),
-        number(11u64),
+        number(stage(leaf)),
         zero,
         zero,
         zero,

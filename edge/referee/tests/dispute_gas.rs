@@ -30,6 +30,9 @@ use samebit_referee::{Court, Referee as Contracts};
 use std::collections::BTreeMap;
 
 const LIMIT: u64 = 3_000_000;
+/// The most that a transaction may cost that has a block of a product or a lane judged, or anything else; so may those that keep an operand.
+const BLOCK_LIMIT: u64 = 600_000;
+const MAP_LIMIT: u64 = 250_000;
 const MOVES_A_SIDE: usize = 8;
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/snapshots/dispute.json");
 
@@ -143,6 +146,11 @@ fn measure(name: &str, scene: &Scene, expected: JudgeKind) -> BTreeMap<String, u
         println!("{gas:>9}  {name}: {message}");
     }
     println!("{total:>9}  {name}, in all; moves {moves:?}");
+    let limit = if matches!(kind, JudgeKind::Block | JudgeKind::Lane) { BLOCK_LIMIT } else { MAP_LIMIT };
+    let judging = |(message, _): &&(String, u64)| message.starts_with("keep") || message.starts_with("truth");
+    for (message, gas) in game.gas.iter().filter(judging) {
+        assert!(*gas <= limit, "{name}, {message}: {gas} gas, the limit is {limit}");
+    }
     let is_row = name.contains("row");
     assert!(is_row || total <= LIMIT, "{name}: {total} gas, the limit is {LIMIT}");
     assert!(is_row || moves.iter().all(|&moves| moves <= MOVES_A_SIDE), "{name}: {moves:?} moves");
@@ -166,6 +174,12 @@ fn sum_node() -> Node {
     let row = coord(0).modulo(ELEMENTS / TERMS).times(TERMS) + fold();
     let inputs = vec![Input::Outer(1, row)];
     float_node("sum", &[ELEMENTS], fold_of(FoldKind::Sum, TERMS, None, inputs, copy()))
+}
+
+/// An element of one tensor times that of another.
+fn product_map() -> Node {
+    let code = samebit_graph::scalar::floats(|arith, [a, b]| samebit_num::Arith::mul(arith, a, b));
+    elementwise_node(code, &[ELEMENTS >> 12, 1 << 12], &[1, 2731])
 }
 
 /// p, m and v, large, and four numbers of a schedule.
@@ -220,6 +234,7 @@ fn whole_disputes_stay_under_their_limits() {
         ("product", about(product), JudgeKind::Block),
         ("sum", about(sum_node()), JudgeKind::Lane),
         ("map of one tensor", about(dearest), JudgeKind::Map),
+        ("map of two tensors", about(product_map()), JudgeKind::Map),
         ("map of four tensors", about(update_node()), JudgeKind::Map),
         ("source", source(), JudgeKind::Source),
         ("sink", sink(), JudgeKind::Sink),

@@ -201,9 +201,8 @@ impl Walk {
     /// The twins keep what [`Said`] says of an operand.
     fn kept(&self, position: &Position, kind: JudgeKind, slots: &[u8]) -> Vec<Kept> {
         let of = |&slot: &u8| {
-            let count = OPERAND_WORDS;
             let words = self.case(position, |case| {
-                let witness = said::operand(case, kind, slot, count);
+                let witness = said::operand(case, kind, slot, operand_bytes(slot));
                 Said.operand(case, kind, slot, &witness).expect("its own witness")
             });
             (slot, words)
@@ -246,7 +245,8 @@ impl Walk {
                 if let Ok(operand) = operand {
                     self.operands.insert((position.hash(), kind, slot), operand);
                 }
-                let witness = self.case(&position, |case| said::operand(case, kind, slot, OPERAND_WORDS));
+                let witness =
+                    self.case(&position, |case| said::operand(case, kind, slot, operand_bytes(slot)));
                 Message::Keep { position, kind, slot, witness }
             }
             Message::Judge { position, kind, witness, slots } => {
@@ -417,8 +417,10 @@ impl Walk {
     }
 }
 
-/// Words of an operand that is kept.
-const OPERAND_WORDS: u8 = 2;
+/// Bytes of an operand that is kept: a word, or a lane's, which a chain stores otherwise.
+fn operand_bytes(slot: u8) -> u8 {
+    if slot.is_multiple_of(2) { 4 } else { 64 }
+}
 
 /// A question about a random job, and peers of whom one is honest.
 fn asked(random: &mut Random) -> Asked {

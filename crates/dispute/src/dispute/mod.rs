@@ -44,7 +44,7 @@ pub struct Dispute {
     /// The hash of each game's position; zero once it is over.
     games: BTreeMap<GameId, Digest>,
     /// Operands, by position, kind and slot.
-    kept: BTreeMap<(Digest, JudgeKind, u8), Vec<Digest>>,
+    kept: BTreeMap<(Digest, JudgeKind, u8), Vec<u8>>,
     credits: BTreeMap<Owner, Amount>,
     paid_in: u128,
     paid_out: u128,

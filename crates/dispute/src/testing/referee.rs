@@ -343,7 +343,7 @@ impl Referee for ToyReferee {
             JudgeKind::Block => {
                 let node = self.node(position)?;
                 if let [(SLOT, words)] = kept {
-                    let total = words.first().copied().and_then(word_of);
+                    let total = words[..].try_into().ok().and_then(|word| word_of(Digest(word)));
                     return total.map_or_else(
                         || refuse("what was kept is no word"),
                         |total| Ok(Truth::Value(number(total.into()))),
@@ -378,12 +378,12 @@ impl Referee for ToyReferee {
         kind: JudgeKind,
         slot: u8,
         witness: &[u8],
-    ) -> Result<Vec<Digest>, RefereeError> {
+    ) -> Result<Vec<u8>, RefereeError> {
         if kind != JudgeKind::Block || slot != SLOT {
             return refuse("there is no such operand");
         }
         match self.truth(case, kind, witness, &[])? {
-            Truth::Value(value) => Ok(vec![value]),
+            Truth::Value(value) => Ok(value.0.to_vec()),
             Truth::Malformed => refuse("the node is malformed"),
         }
     }

@@ -4,7 +4,6 @@
 use super::judge::{Kept, PREDICATE_SLOT};
 use super::kinds::Piece;
 use super::openings::{WitnessError, within};
-use samebit_commit::Digest;
 use samebit_graph::index::{Index, coords_of};
 use samebit_graph::interpret::{Bits, Frame, Machine, Term};
 use samebit_graph::limits::BLOCK;
@@ -13,8 +12,9 @@ use samebit_num::{Arith, Binary32, Code, Soft, fold, run};
 
 /// Terms of a lane in a block.
 const LANE_TERMS: u64 = BLOCK / fold::LANES as u64;
-/// Words of 4 bytes in a digest.
-const PACKED: usize = 8;
+/// Bytes of a word, and of a bit for every term of a block.
+const WORD_BYTES: usize = 4;
+const MASK_BYTES: usize = 32;
 
 /// An element of a map or fold: where it is evaluated.
 pub(super) struct Element<'a> {
@@ -32,7 +32,7 @@ impl Element<'_> {
         let coords = self.coords()?;
         match (&self.node.kind, piece) {
             (Kind::Map { inputs, code }, Piece::Map) => {
-                let operands = Operands::new(self, inputs, None, 0, &coords, kept, 1)?;
+                let operands = Operands::new(self, inputs, None, 0, &coords, kept, WORD_BYTES)?;
                 Ok(operands.run(code, 0, 0))
             }
             (Kind::Fold(fold), Piece::Block(block)) if fold.kind.is_product() => {
@@ -46,7 +46,7 @@ impl Element<'_> {
     }
 
     /// What one slot gives: a word, a word a term, or a bit a term for the predicate.
-    pub(super) fn operand(&self, piece: Piece, slot: u8) -> Result<Vec<Digest>, WitnessError> {
+    pub(super) fn operand(&self, piece: Piece, slot: u8) -> Result<Vec<u8>, WitnessError> {
         let coords = self.coords()?;
         let (inputs, terms, fold) = match (&self.node.kind, piece) {
             (Kind::Map { inputs, .. }, Piece::Map) => (&inputs[..], vec![0], None),
@@ -65,9 +65,9 @@ impl Element<'_> {
         self.evaluate_first(input.index(), &coords, piece.block() * BLOCK);
         let words = terms.iter().map(|k| self.input(input, &coords, *k));
         let mut bytes: Vec<u8> = words.flat_map(u32::to_be_bytes).collect();
-        let length = if fold.is_some() { LANE_TERMS as usize / PACKED } else { 1 };
-        bytes.resize(32 * length, 0);
-        Ok(bytes.as_chunks().0.iter().map(|word| Digest(*word)).collect())
+        let length = if fold.is_some() { LANE_TERMS as usize } else { 1 };
+        bytes.resize(WORD_BYTES * length, 0);
+        Ok(bytes)
     }
 
     fn predicate(
@@ -76,18 +76,18 @@ impl Element<'_> {
         terms: &[u64],
         coords: &[u64],
         start: u64,
-    ) -> Result<Vec<Digest>, WitnessError> {
+    ) -> Result<Vec<u8>, WitnessError> {
         let predicate = fold.and_then(|fold| fold.predicate.as_ref());
         let predicate = predicate.ok_or(WitnessError::Operand { slot: PREDICATE_SLOT })?;
         self.evaluate_first(&predicate.left, coords, start);
         self.evaluate_first(&predicate.right, coords, start);
-        let mut mask = Digest::ZERO;
+        let mut mask = vec![0; MASK_BYTES];
         for (bit, k) in terms.iter().enumerate() {
             if self.frame.holds(&Bits(Soft), predicate, &self.frame.point(coords, *k)) {
-                mask.0[31 - bit / 8] |= 1 << (bit % 8);
+                mask[MASK_BYTES - 1 - bit / 8] |= 1 << (bit % 8);
             }
         }
-        Ok(vec![mask])
+        Ok(mask)
     }
 
     fn product(
@@ -123,7 +123,7 @@ impl Element<'_> {
     ) -> Result<u32, WitnessError> {
         let terms = lane_terms(fold, block, lane)?;
         let start = block * BLOCK;
-        let length = LANE_TERMS as usize / PACKED;
+        let length = LANE_TERMS as usize * WORD_BYTES;
         let operands = Operands::new(self, &fold.inputs, Some(fold), start, coords, kept, length)?;
         let soft = &mut Soft;
         let mut word = Binary32(empty(fold.kind));
@@ -220,8 +220,8 @@ struct Operands<'a> {
     inputs: &'a [Input],
     fold: Option<&'a Fold>,
     coords: &'a [u64],
-    kept: Vec<Option<&'a [Digest]>>,
-    mask: Option<&'a Digest>,
+    kept: Vec<Option<&'a [u8]>>,
+    mask: Option<&'a [u8]>,
 }
 
 impl<'a> Operands<'a> {
@@ -236,12 +236,12 @@ impl<'a> Operands<'a> {
     ) -> Result<Operands<'a>, WitnessError> {
         let find = |slot: u8, length: usize| match kept.iter().find(|(held, _)| *held == slot) {
             None => Ok(None),
-            Some((_, words)) if words.len() == length => Ok(Some(&words[..])),
+            Some((_, bytes)) if bytes.len() == length => Ok(Some(&bytes[..])),
             Some(_) => Err(WitnessError::Operand { slot }),
         };
         let predicate = fold.and_then(|fold| fold.predicate.as_ref());
         let mask = match fold {
-            Some(_) => find(PREDICATE_SLOT, 1)?.map(|words| &words[0]),
+            Some(_) => find(PREDICATE_SLOT, MASK_BYTES)?,
             None => None,
         };
         if mask.is_some() && predicate.is_none() {
@@ -263,10 +263,7 @@ impl<'a> Operands<'a> {
     fn value(&self, slot: usize, k: u64, j: usize) -> u32 {
         match self.kept[slot] {
             None => self.element.input(&self.inputs[slot], self.coords, k),
-            Some(words) => {
-                let word = &words[j / PACKED].0[4 * (j % PACKED)..][..4];
-                u32::from_be_bytes(word.try_into().expect("4 bytes"))
-            }
+            Some(bytes) => u32::from_be_bytes(bytes.as_chunks().0[j]),
         }
     }
 
@@ -279,7 +276,7 @@ impl<'a> Operands<'a> {
         let predicate = self.fold.and_then(|fold| fold.predicate.as_ref());
         match (predicate, self.mask) {
             (None, _) => true,
-            (_, Some(mask)) => mask.0[31 - j / 8] >> (j % 8) & 1 != 0,
+            (_, Some(mask)) => mask[MASK_BYTES - 1 - j / 8] >> (j % 8) & 1 != 0,
             (Some(predicate), None) => {
                 let frame = self.element.frame;
                 frame.holds(&Bits(Soft), predicate, &frame.point(self.coords, k))

@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// What was kept of an operand: its slot, and what [`operand`] gave.
-pub type Kept = (u8, Vec<Digest>);
+pub type Kept = (u8, Vec<u8>);
 
 /// The slot of a fold's predicate; an input's slot is its number.
 pub const PREDICATE_SLOT: u8 = 255;
@@ -91,7 +91,7 @@ pub fn truth(place: &Place, leaf: Leaf, witness: &[u8], kept: &[Kept]) -> Result
 ///
 /// # Errors
 /// As [`truth`], and [`WitnessError::Operand`] for a slot that the leaf has not.
-pub fn operand(place: &Place, leaf: Leaf, slot: u8, witness: &[u8]) -> Result<Vec<Digest>, WitnessError> {
+pub fn operand(place: &Place, leaf: Leaf, slot: u8, witness: &[u8]) -> Result<Vec<u8>, WitnessError> {
     let mut decoder = open(witness)?;
     let opened = OpenedPiece::read(place, &mut decoder)?;
     decoder.finish()?;
@@ -337,7 +337,7 @@ impl OpenedPiece {
         self.evaluate(place, |slot| !keeps(slot), |element| element.word(piece, place.total, kept))
     }
 
-    fn operand(&self, place: &Place, piece: Piece, slot: u8) -> Result<Vec<Digest>, WitnessError> {
+    fn operand(&self, place: &Place, piece: Piece, slot: u8) -> Result<Vec<u8>, WitnessError> {
         self.evaluate(place, |read| read == slot, |element| element.operand(piece, slot))
     }
 

@@ -177,8 +177,8 @@ impl Referee for Known {
     fn truth(&self, _: Case<'_>, _: JudgeKind, _: &[u8], _: &[Kept]) -> Result<Truth, RefereeError> {
         Ok(Truth::Value(self.truth))
     }
-    fn operand(&self, _: Case<'_>, _: JudgeKind, _: u8, _: &[u8]) -> Result<Vec<Digest>, RefereeError> {
-        Ok(vec![Digest::ZERO])
+    fn operand(&self, _: Case<'_>, _: JudgeKind, _: u8, _: &[u8]) -> Result<Vec<u8>, RefereeError> {
+        Ok(vec![0])
     }
 }
 

@@ -21,6 +21,10 @@ impl Gas {
     pub fn most(self) -> u64 {
         self.keep.max(self.leaf)
     }
+
+    pub fn or(self, other: Gas) -> Gas {
+        Gas { keep: self.keep.max(other.keep), leaf: self.leaf.max(other.leaf) }
+    }
 }
 
 impl Referee {

@@ -56,14 +56,14 @@ fn seen_truth(case: Case<'_>, kind: JudgeKind, kept: &[Kept]) -> Digest {
     let mut more = vec![kind as u8];
     for (slot, words) in kept {
         more.push(*slot);
-        more.extend(words.iter().flat_map(|word| word.0));
+        more.extend(words);
     }
     seen(case, &with_roots(case, &more))
 }
 
-/// The witness of an operand of `count` words.
+/// The witness of an operand of `count` bytes.
 pub fn operand(case: Case<'_>, kind: JudgeKind, slot: u8, count: u8) -> Vec<u8> {
-    ending(vec![count], seen(case, &with_roots(case, &[kind as u8, slot])))
+    ending(vec![count], seen(case, &[kind as u8, slot]))
 }
 
 fn check(witness: &[u8], length: usize, seen: impl FnOnce() -> Digest) -> Result<(), RefereeError> {
@@ -110,19 +110,8 @@ impl Referee for Said {
         kind: JudgeKind,
         slot: u8,
         witness: &[u8],
-    ) -> Result<Vec<Digest>, RefereeError> {
-        check(witness, 33, || seen(case, &with_roots(case, &[kind as u8, slot])))?;
-        let digest = &witness[1..];
-        let word = |i: u8| {
-            let mut word: [u8; 32] = digest.try_into().expect("32 bytes");
-            let mut carry = i;
-            for byte in word.iter_mut().rev() {
-                let (sum, is_over) = byte.overflowing_add(carry);
-                *byte = sum;
-                carry = is_over.into();
-            }
-            Digest(word)
-        };
-        Ok((0..witness[0]).map(word).collect())
+    ) -> Result<Vec<u8>, RefereeError> {
+        check(witness, 33, || seen(case, &[kind as u8, slot]))?;
+        Ok(witness[1..].iter().copied().cycle().take(witness[0].into()).collect())
     }
 }

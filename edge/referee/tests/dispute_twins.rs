@@ -51,7 +51,7 @@ struct Walk {
     view: View,
     asked: Asked,
     /// Real operands, from which the real truth follows.
-    operands: BTreeMap<(Digest, JudgeKind, u8), Vec<Digest>>,
+    operands: BTreeMap<(Digest, JudgeKind, u8), Vec<u8>>,
     /// What was paid in and not yet paid out.
     money: u128,
     /// Messages seen, to be sent again.

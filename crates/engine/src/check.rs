@@ -56,7 +56,7 @@ impl SelfCheck {
         step: u64,
     ) -> Result<(), EngineError> {
         self.checked.fetch_add(probes.len() as u64, Ordering::Relaxed);
-        match first_difference(backend, kernel, inputs, outputs, probes) {
+        match first_difference(backend, (kernel, step), inputs, outputs, probes) {
             None => Ok(()),
             Some(difference) => {
                 Err(EngineError::Silent { step, node: launch.outputs[difference.output], difference })

@@ -169,6 +169,7 @@ impl Dims {
     fn attention(&self) -> Attention {
         Attention {
             time: self.time,
+            queries: self.time,
             heads: self.heads,
             key_heads: self.key_heads,
             head_size: self.head_size,

@@ -1,8 +1,10 @@
 //! Composite attention, node by node, against the definition of the fused kernel: the same bits.
 
+use samebit_graph::index::Index;
 use samebit_graph::interpret::{Bits, run_step};
+use samebit_graph::node::{Input, Kind};
 use samebit_graph::operators::Attention;
-use samebit_graph::{Builder, DType, Program};
+use samebit_graph::{Builder, DType, Program, scalar};
 use samebit_num::{Native, fold::Numerics, philox::Stream};
 use samebit_ops::attention::{AttentionKernel, Pass};
 use samebit_ops::{Backend, Kernel, Reference, View};
@@ -15,12 +17,13 @@ fn random(stream: u32, count: u64) -> Vec<u32> {
 }
 
 /// The outputs of the kernel, each with as many words as `lens` says.
-fn kernel(attention: &Attention, pass: Pass, inputs: &[&[u32]], lens: &[usize]) -> Vec<Vec<u32>> {
+fn kernel(attention: &Attention, pass: Pass, step: u64, inputs: &[&[u32]], lens: &[usize]) -> Vec<Vec<u32>> {
     let size = |value: u64| value as usize;
     let kernel = AttentionKernel {
         pass,
         batch: size(SEQUENCES),
         time: size(attention.time),
+        queries: size(attention.queries),
         heads: size(attention.heads),
         group: size(attention.group()),
         head_size: size(attention.head_size),
@@ -35,7 +38,7 @@ fn kernel(attention: &Attention, pass: Pass, inputs: &[&[u32]], lens: &[usize]) 
     let inputs: Vec<_> = inputs.iter().map(|words| buffer(words)).collect();
     let views: Vec<_> = inputs.iter().map(|buffer| View { buffer, origin: 0 }).collect();
     let mut outputs: Vec<_> = lens.iter().map(|len| buffer(&vec![0; *len])).collect();
-    Reference.run(&Kernel::Attention(kernel), 0, &views, &mut outputs);
+    Reference.run(&Kernel::Attention(kernel), step, &views, &mut outputs);
     let read = |(buffer, len): (_, &usize)| {
         let mut words = vec![0; *len];
         Reference.read(buffer, 0, &mut words);
@@ -72,10 +75,10 @@ fn check(attention: Attention) {
     };
     let [m, l, o, d] = ["attention_m", "attention_l", "attention", "attention_d"].map(of);
     let [q, k, v] = [&states[0], &states[1], &states[2]];
-    let forward = kernel(&attention, Pass::Forward, &[q, k, v], &[m.len(), l.len(), o.len()]);
+    let forward = kernel(&attention, Pass::Forward, 0, &[q, k, v], &[m.len(), l.len(), o.len()]);
     assert!([m, l, o] == [&forward[0], &forward[1], &forward[2]], "forward of {attention:?}");
     let backward =
-        kernel(&attention, Pass::Backward, &[q, k, v, m, l, d, &gradient], &[q.len(), k.len(), v.len()]);
+        kernel(&attention, Pass::Backward, 0, &[q, k, v, m, l, d, &gradient], &[q.len(), k.len(), v.len()]);
     let gradients = ["attention_dq", "attention_dk", "attention_dv"].map(of);
     assert!(gradients == [&backward[0], &backward[1], &backward[2]], "backward of {attention:?}");
 }
@@ -86,7 +89,44 @@ fn composites_have_the_bits_of_the_kernel() {
         [(5, 3, 3, 12), (7, 4, 2, 3), (1, 2, 1, 4), (130, 2, 1, 2), (259, 1, 1, 2)]
     {
         for numerics in Numerics::ALL {
-            check(Attention { time, heads, key_heads, head_size, scale: 0.3, numerics });
+            check(Attention { time, queries: time, heads, key_heads, head_size, scale: 0.3, numerics });
+        }
+    }
+}
+
+/// Some positions' queries beside the keys and values of all.
+#[test]
+fn queries_of_a_step_have_the_bits_of_the_kernel() {
+    for (time, queries, heads, key_heads, head_size) in [(6, 2, 4, 2, 3), (258, 1, 1, 1, 2), (12, 4, 3, 3, 5)]
+    {
+        for numerics in Numerics::ALL {
+            let attention = Attention { time, queries, heads, key_heads, head_size, scale: 0.3, numerics };
+            let mut builder = Builder::new();
+            let shapes = [(queries, heads), (time, key_heads), (time, key_heads)];
+            let shapes = shapes.map(|(rows, heads)| [SEQUENCES * rows, heads * head_size]);
+            let names = ["q", "k", "v"];
+            let inputs: [_; 3] = std::array::from_fn(|at| builder.state(names[at], &shapes[at]));
+            let output = builder.apply(attention, &inputs);
+            let norm =
+                builder.map("first", &[1], vec![Input::Outer(output, Index::default())], scalar::copy());
+            let program = builder.finish(&[(inputs[0], output)], norm, norm);
+            program.check().unwrap_or_else(|error| panic!("{attention:?}: {error}"));
+            for node in program.nodes.iter().filter(|node| matches!(node.kind, Kind::Composite { .. })) {
+                let found = Attention::recognize(node).map(|(found, ..)| found);
+                assert_eq!(found, Some(attention), "{}", node.op);
+            }
+            let states: Vec<_> =
+                (0..).zip(&program.states).map(|(stream, state)| random(stream, state.len())).collect();
+            for step in [0, 1, time / queries - 1, time / queries + 1] {
+                let outputs = run_step(&mut Bits(Native), &program, &states, &[], step);
+                let of =
+                    |op: &str| &outputs[program.nodes.iter().position(|node| node.op == op).expect("a node")];
+                let expected = ["attention_m", "attention_l", "attention"].map(of);
+                let [q, k, v] = [&states[0], &states[1], &states[2]];
+                let lens = expected.map(Vec::len);
+                let found = kernel(&attention, Pass::Forward, step, &[q, k, v], &lens);
+                assert!(expected == [&found[0], &found[1], &found[2]], "{attention:?}, step {step}");
+            }
         }
     }
 }

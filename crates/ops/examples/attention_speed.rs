@@ -42,6 +42,7 @@ fn measure(isa: Isa) {
             pass,
             batch,
             time,
+            queries: time,
             heads,
             group,
             head_size,
@@ -74,7 +75,7 @@ fn seconds_of(isa: Isa, kernel: &AttentionKernel) -> f64 {
     let mut outputs: Vec<Vec<f32>> = outputs.into_iter().map(|length| vec![0.0; length]).collect();
     best(|| {
         let mut outputs: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-        attention(isa, kernel, &inputs, &mut outputs);
+        attention(isa, kernel, 0, &inputs, &mut outputs);
     })
 }
 

@@ -67,11 +67,11 @@ pub fn probe(backend: &dyn Backend, kernel: &Kernel, outputs: &[Buffer], index: 
     }
 }
 
-/// Computes the probes' elements again and compares; the first that differs. `inputs` are the operands that the kernel was given, as they lie.
+/// Computes the probes' elements of a kernel at `step` again and compares; the first that differs. `inputs` are the operands that it was given, as they lie.
 #[must_use]
 pub fn first_difference(
     backend: &dyn Backend,
-    kernel: &Kernel,
+    (kernel, step): (&Kernel, u64),
     inputs: &[View<'_>],
     outputs: &[Buffer],
     probes: &[Probe],
@@ -80,7 +80,7 @@ pub fn first_difference(
         Kernel::Product(kernel) => Box::new(move |probe| product(backend, kernel, inputs, probe)),
         Kernel::Attention(kernel) if !probes.is_empty() => {
             let operands = operands(backend, kernel, inputs);
-            Box::new(move |probe| attention(kernel, &operands, probe))
+            Box::new(move |probe| attention(kernel, kernel.first(step), &operands, probe))
         }
         _ => return None,
     };
@@ -126,17 +126,19 @@ fn operands(backend: &dyn Backend, kernel: &AttentionKernel, inputs: &[View<'_>]
     inputs.iter().zip(kernel.lengths().0).map(read).collect()
 }
 
-fn attention(kernel: &AttentionKernel, operands: &[Vec<f32>], probe: &Probe) -> u32 {
+fn attention(kernel: &AttentionKernel, first: usize, operands: &[Vec<f32>], probe: &Probe) -> u32 {
     let inputs: Vec<&[f32]> = operands.iter().map(Vec::as_slice).collect();
     let (size, &Probe { output, element, .. }) = (kernel.head_size, probe);
     let machine = &mut Native;
     let value = match (kernel.pass, output) {
         (Pass::Forward, 0 | 1) => {
-            let (greatest, sum, _) = definition::query(machine, kernel, &inputs, kernel.place(element));
+            let (greatest, sum, _) =
+                definition::query(machine, kernel, first, &inputs, kernel.place(element));
             if output == 0 { greatest } else { sum }
         }
         (Pass::Forward, _) => {
-            definition::query(machine, kernel, &inputs, kernel.place(element / size)).2[element % size]
+            let place = kernel.place(element / size);
+            definition::query(machine, kernel, first, &inputs, place).2[element % size]
         }
         (Pass::Backward, 0) => {
             let place = kernel.place(element / size);

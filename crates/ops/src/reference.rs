@@ -70,7 +70,7 @@ impl Backend for Reference {
                     inputs.iter().zip(input_lengths).map(|(x, length)| &x[..length]).collect();
                 let mut outputs: Vec<&mut [u32]> =
                     outputs.into_iter().zip(output_lengths).map(|(x, length)| &mut x[..length]).collect();
-                attention::definition::run(&mut Soft, kernel, &inputs, &mut outputs);
+                attention::definition::run(&mut Soft, kernel, step, &inputs, &mut outputs);
             }
             Kernel::Permute(kernel) => {
                 let output = &mut outputs[0][..kernel.shape.iter().product()];

@@ -203,7 +203,10 @@ fn attention(random: &mut Random, pass: Pass) -> Case {
     let (batch, time, group, head_size) = (random.size(2), random.size(90), random.size(3), random.size(20));
     let heads = group * random.size(2);
     let (scale, numerics) = (0.25f32.to_bits(), random.numerics());
-    let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics };
+    // A forward pass may have the queries of a step only.
+    let steps = if pass == Pass::Forward { random.size(3) } else { 1 };
+    let (queries, time) = (time, time * steps);
+    let kernel = AttentionKernel { pass, batch, time, queries, heads, group, head_size, scale, numerics };
     let (inputs, outputs) = kernel.lengths();
     let inputs = inputs.into_iter().map(|length| random.floats(length)).collect();
     Case::new(Kernel::Attention(kernel), inputs, outputs.into_iter().map(|length| vec![5; length]).collect())

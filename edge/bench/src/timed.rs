@@ -131,9 +131,9 @@ fn cost(kernel: &Kernel) -> Cost {
     }
 }
 
-/// Causal: half of each square of scores. Forward has two products, backward five.
+/// Causal: half of the scores, of each square if all positions have a query. Forward has two products, backward five.
 fn attention(kernel: &AttentionKernel) -> Cost {
-    let square = (kernel.batch * kernel.heads * kernel.time * kernel.time * kernel.head_size) as f64;
+    let square = (kernel.batch * kernel.heads * kernel.queries * kernel.time * kernel.head_size) as f64;
     let (inputs, outputs) = kernel.lengths();
     let words = inputs.iter().chain(&outputs).sum();
     let (name, products) = match kernel.pass {

@@ -380,8 +380,10 @@ impl Cuda {
     ) -> Result<(), Error> {
         let views: Vec<(u64, u64)> =
             inputs.iter().map(|view| (memory(view.buffer).address(), view.origin)).collect();
-        if let Kernel::Attention(kernel @ AttentionKernel { numerics: Numerics::Exact(_), .. }) = kernel {
-            return attention_on_host(kernel, inputs, outputs);
+        if let Kernel::Attention(kernel) = kernel
+            && (kernel.numerics != Numerics::F32 || kernel.queries != kernel.time)
+        {
+            return attention_on_host(kernel, step, inputs, outputs);
         }
         let addresses: Vec<u64> = views.iter().map(|&(address, _)| address).collect();
         let outputs: Vec<u64> = outputs.iter().map(|buffer| memory(buffer).address()).collect();
@@ -419,8 +421,13 @@ fn memory(buffer: &Buffer) -> &Memory {
     buffer.0.downcast_ref().expect("the buffer is of this backend")
 }
 
-/// Attention in an exact profile, for which there are no kernels of a card: the processor computes it.
-fn attention_on_host(kernel: &AttentionKernel, inputs: &[View<'_>], outputs: &[Buffer]) -> Result<(), Error> {
+/// Attention in an exact profile, or with the queries of a step only, for which there are no kernels of a card: the processor computes it.
+fn attention_on_host(
+    kernel: &AttentionKernel,
+    step: u64,
+    inputs: &[View<'_>],
+    outputs: &[Buffer],
+) -> Result<(), Error> {
     let (input_lengths, output_lengths) = kernel.lengths();
     let read = |(view, length): (&View<'_>, usize)| {
         let mut words = vec![0; length];
@@ -431,7 +438,7 @@ fn attention_on_host(kernel: &AttentionKernel, inputs: &[View<'_>], outputs: &[B
     let mut results: Vec<Vec<f32>> = output_lengths.into_iter().map(|length| vec![0.0; length]).collect();
     let given: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
     let mut places: Vec<&mut [f32]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    attention(Isa::detect(), kernel, &given, &mut places);
+    attention(Isa::detect(), kernel, step, &given, &mut places);
     let write = |(buffer, floats): (&Buffer, Vec<f32>)| {
         let words: Vec<u32> = floats.into_iter().map(f32::to_bits).collect();
         memory(buffer).write(0, &words)

@@ -113,8 +113,11 @@ fn permutations_are_the_reference() {
 
 fn attention(values: &mut Values, [batch, time, heads, group, head_size]: [usize; 5]) {
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
-    let kernel =
-        |pass| AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics: Numerics::F32 };
+    let numerics = Numerics::F32;
+    let kernel = |pass| {
+        let queries = time;
+        AttentionKernel { pass, batch, time, queries, heads, group, head_size, scale, numerics }
+    };
     let forward = kernel(Pass::Forward);
     let (lengths, outputs) = forward.lengths();
     let mut inputs: Vec<Vec<u32>> = lengths.into_iter().map(|length| values.words(length)).collect();

@@ -144,6 +144,7 @@ fn attention_that_sees_the_future_is_seen() {
         pass,
         batch: 1,
         time: 70,
+        queries: 70,
         heads: 1,
         group: 1,
         head_size: 12,

@@ -209,6 +209,7 @@ fn attention() -> (Node, u64) {
     let inputs = ["q", "k", "v"].map(|name| builder.state(name, &[rows, heads * size]));
     let operator = Attention {
         time: TERMS,
+        queries: TERMS,
         heads,
         key_heads: heads,
         head_size: size,

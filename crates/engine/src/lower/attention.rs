@@ -60,11 +60,12 @@ impl Attention {
 }
 
 fn kernel(nodes: &[Node], operator: &Operator, pass: Pass, q: NodeId) -> AttentionKernel {
-    let queries = nodes[q as usize].len() / (operator.heads * operator.head_size);
+    let rows = nodes[q as usize].len() / (operator.heads * operator.head_size);
     AttentionKernel {
         pass,
-        batch: (queries / operator.time) as usize,
+        batch: (rows / operator.queries) as usize,
         time: operator.time as usize,
+        queries: operator.queries as usize,
         heads: operator.heads as usize,
         group: operator.group() as usize,
         head_size: operator.head_size as usize,
@@ -76,9 +77,10 @@ fn kernel(nodes: &[Node], operator: &Operator, pass: Pass, q: NodeId) -> Attenti
 impl Composite {
     fn of(nodes: &[Node], id: NodeId, opaque: &BTreeSet<NodeId>) -> Option<Composite> {
         let (operator, part, mut operands) = Operator::recognize(&nodes[id as usize])?;
-        let Operator { time, heads, key_heads, head_size, .. } = operator;
+        let Operator { time, queries, heads, key_heads, head_size, .. } = operator;
         let rows = nodes[id as usize].shape[0];
-        if !rows.is_multiple_of(time) || !has_sizes(nodes, &operator, part, &operands, rows) {
+        let sequences = rows / queries;
+        if !rows.is_multiple_of(queries) || !has_sizes(nodes, &operator, part, &operands, sequences) {
             return None;
         }
         let of_keys = [time * key_heads * head_size, head_size, 1, key_heads * head_size];
@@ -91,8 +93,8 @@ impl Composite {
             AttentionPart::Output | AttentionPart::Query => &of_keys,
             AttentionPart::Key | AttentionPart::Value => &of_queries,
         };
-        let key_shape = [rows / time, key_heads, head_size, time];
-        let query_shape = [rows / time, key_heads, head_size, operator.group(), time];
+        let key_shape = [sequences, key_heads, head_size, time];
+        let query_shape = [sequences, key_heads, head_size, operator.group(), time];
         let shape: &[u64] = if strides.len() == key_shape.len() { &key_shape } else { &query_shape };
         let columns = &nodes[operands.columns as usize];
         let (source, found) = permutation(columns)?;
@@ -111,11 +113,12 @@ fn has_sizes(
     operator: &Operator,
     part: AttentionPart,
     operands: &AttentionOperands,
-    rows: u64,
+    sequences: u64,
 ) -> bool {
-    let Operator { heads, key_heads, head_size, .. } = *operator;
+    let Operator { time, queries, heads, key_heads, head_size, .. } = *operator;
     let is = |node: NodeId, len: u64| nodes[node as usize].len() == len;
-    let (queries, keys, scalars) = (rows * heads * head_size, rows * key_heads * head_size, rows * heads);
+    let scalars = sequences * queries * heads;
+    let (queries, keys) = (scalars * head_size, sequences * time * key_heads * head_size);
     let AttentionOperands { q, k, v, m, l, d, gradient, .. } = *operands;
     let scores = is(q, queries) && is(k, keys);
     let sums = || is(m, scalars) && is(l, scalars);

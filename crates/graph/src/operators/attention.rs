@@ -9,13 +9,16 @@
 //! B sequences of T positions, H query heads of size D; G query heads share one of Hk = H/G key heads. A query's row is
 //! (b·T + t)·H + h, a key's (b·T + j)·Hk + hk. What stands beyond the mask is never read.
 //!
+//! A step may have the queries of R positions only, those at t = (step·R + r) mod T, beside the keys and values of all that are kept
+//! from step to step: a query's row is (b·R + r)·H + h then. Nothing else differs, so position t has the same bits.
+//!
 //! All products but D are of the attention's [`Numerics`]. Exact folds over keys go on to a whole block: which blocks the mask cuts, and so
 //! the bits of position t, follow from t alone and not from T.
 
 use super::{Call, Operator, Row, arity, at, suits};
 use crate::builder::{self, Builder, matrix};
 use crate::error::GraphError;
-use crate::index::{Atom, Index, coord, fold, row};
+use crate::index::{Atom, Index, coord, fold, row, step};
 use crate::limits::BLOCK;
 use crate::node::{Fold, FoldKind, Input, Kind, Node, NodeId, Predicate, Relation};
 use crate::scalar;
@@ -24,8 +27,8 @@ use samebit_num::{Arith, Code, Op, Recorder, RegF, functions};
 
 pub(super) const ROW: Row = Row {
     name: "attention",
-    signature: "q [N, H·D], k [N, Hk·D], v [N, Hk·D] → [N, H, D]",
-    formula: "s = q·k over d; m = max s·c; e = exp(s·c − m); l = Σe; o = (Σ e·v) / l, over keys j ≤ t. \
+    signature: "q [B·R, H·D], k [B·T, Hk·D], v [B·T, Hk·D] → [B·R, H, D]",
+    formula: "s = q·k over d; m = max s·c; e = exp(s·c − m); l = Σe; o = (Σ e·v) / l, over keys j ≤ t = (step·R + r) mod T; R = T in training. \
               P = exp(s·c − m) · (1/l); dP = dO·v; D = Σ dO·o; dS = (P·(dP − D))·c; dq = Σ dS·k; dk = Σ dS·q; dv = Σ P·dO",
 };
 
@@ -36,11 +39,13 @@ const HEAD_SIZE_LIMIT: u64 = 1 << 16;
 /// Positions of a sequence of an attention that is recognized.
 const TIME_LIMIT: u64 = 1 << 30;
 
-/// Causal attention: q \[N, H·D\], k and v \[N, Hk·D\] → \[N, H, D\].
+/// Causal attention: q \[B·R, H·D\], k and v \[B·T, Hk·D\] → \[B·R, H, D\].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
     /// T, positions of a sequence.
     pub time: u64,
+    /// R, positions whose queries a step has; a divisor of T. A gradient needs all of them.
+    pub queries: u64,
     /// H, query heads.
     pub heads: u64,
     /// Hk, key heads; a divisor of H.
@@ -102,8 +107,9 @@ impl Operator for Attention {
         suits(whole, ROW.name, inputs, "key heads divide the query heads")?;
         let columns = q.1 == self.heads * self.head_size && k.1 == self.key_heads * self.head_size && k == v;
         suits(columns, ROW.name, inputs, "q is [N, H·D], k and v are [N, Hk·D]")?;
-        let rows = q.0 == k.0 && q.0.is_multiple_of(self.time);
-        suits(rows, ROW.name, inputs, "q, k and v have whole sequences of T rows")?;
+        suits(self.has_whole_steps(), ROW.name, inputs, "the queries of a step divide the positions")?;
+        let rows = k.0.is_multiple_of(self.time) && q.0 == k.0 / self.time * self.queries;
+        suits(rows, ROW.name, inputs, "k and v have whole sequences of T rows, q has R rows for each")?;
         Ok(vec![q.0, self.heads, self.head_size])
     }
 
@@ -114,6 +120,7 @@ impl Operator for Attention {
     }
 
     fn gradient(&self, builder: &mut Builder, call: &Call<'_>) -> Vec<Option<NodeId>> {
+        assert_eq!(self.queries, self.time, "a gradient needs the queries of all positions");
         let mut operands = self.statistics(builder, call.inputs);
         let rows = builder.matrix(operands.q).0;
         let head = coord(0).times(self.heads * self.head_size) + coord(1).times(self.head_size) + fold();
@@ -156,12 +163,12 @@ impl Attention {
         let Kind::Composite { row_length, body } = &node.kind else { return None };
         let (rows, width) = (*node.shape.first()?, *node.shape.get(1)?);
         let part = part_of(body)?;
-        let (time, head_size, scale, numerics) = dimensions(body)?;
+        let shape = dimensions(part, body)?;
         let operands = operands_of(part, body)?;
-        let with = |heads, key_heads| Attention { time, heads, key_heads, head_size, scale, numerics };
+        let with = |heads, key_heads| Attention { heads, key_heads, ..shape };
         let candidates: Vec<Attention> = match part {
             AttentionPart::Key | AttentionPart::Value => {
-                let group = body[0].shape.first()? / time;
+                let group = body[0].shape.first()? / shape.time;
                 vec![with(width.checked_mul(group)?, width)]
             }
             _ if width > HEAD_LIMIT => return None,
@@ -182,7 +189,12 @@ impl Attention {
     /// Whether the dimensions are so small that no product of them overflows.
     fn is_plausible(&self) -> bool {
         let heads = self.key_heads > 0 && self.heads >= self.key_heads && self.heads <= HEAD_LIMIT;
-        heads && (1..=TIME_LIMIT).contains(&self.time) && (1..=HEAD_SIZE_LIMIT).contains(&self.head_size)
+        let sizes = (1..=TIME_LIMIT).contains(&self.time) && (1..=HEAD_SIZE_LIMIT).contains(&self.head_size);
+        heads && sizes && self.has_whole_steps()
+    }
+
+    fn has_whole_steps(&self) -> bool {
+        self.queries > 0 && self.time.is_multiple_of(self.queries)
     }
 
     fn row_length(&self, part: AttentionPart) -> u64 {
@@ -362,20 +374,28 @@ impl Attention {
 
     /// In a query's row: t.
     fn query_time(&self) -> Index {
-        row().div(self.heads).modulo(self.time)
+        let place = row().div(self.heads).modulo(self.queries);
+        if self.queries == self.time {
+            return place;
+        }
+        (step().times(self.queries) + place).modulo(self.time)
+    }
+
+    /// In a query's row: b.
+    fn query_sequence(&self) -> Index {
+        row().div(self.queries * self.heads)
     }
 
     /// In a query's row: the key row of position j.
     fn query_key(&self, j: Index) -> Index {
-        let sequence = row().div(self.time * self.heads).times(self.time * self.key_heads);
+        let sequence = self.query_sequence().times(self.time * self.key_heads);
         let key_head = row().modulo(self.heads).div(self.group());
         sequence + j.times(self.key_heads) + key_head
     }
 
     /// In a query's row: where dimension coord(0) of position j stands in the transposed keys or values \[B, Hk, D, T\].
     fn query_key_column(&self, j: Index) -> Index {
-        let head = row().div(self.time * self.heads).times(self.key_heads)
-            + row().modulo(self.heads).div(self.group());
+        let head = self.query_sequence().times(self.key_heads) + row().modulo(self.heads).div(self.group());
         (head.times(self.head_size) + coord(0)).times(self.time) + j
     }
 
@@ -442,23 +462,26 @@ fn part_of(body: &[Node]) -> Option<AttentionPart> {
     }
 }
 
-/// T, D, the scale and the numerics, read off the places of a body that hold them.
-fn dimensions(body: &[Node]) -> Option<(u64, u64, f32, Numerics)> {
+/// T, R, D, the scale and the numerics, read off the places of a part's body that hold them; no heads.
+fn dimensions(part: AttentionPart, body: &[Node]) -> Option<Attention> {
     let Kind::Fold(scores) = &body[0].kind else { return None };
     let FoldKind::Product(numerics) = scores.kind else { return None };
     let (Kind::Map { code, .. } | Kind::Fold(Fold { code, .. })) = &body[1].kind else { return None };
     let scale = code.instrs().first().filter(|instr| instr.op == Op::Const)?;
     let predicate = scores.predicate.as_ref()?;
-    let modulus = |index: &Index| match index.terms.as_slice() {
-        [(1, Atom::Mod(modulus, _))] => Some(*modulus),
+    let time = match (part, predicate.left.terms.as_slice()) {
+        (AttentionPart::Key | AttentionPart::Value, [(1, Atom::Mod(time, _))]) => *time,
+        // A sequence of one position has no predicate worth a modulus: the map is the constant 0.
+        (AttentionPart::Key | AttentionPart::Value, _) => 1,
+        _ => *body[0].shape.first()?,
+    };
+    let queries = match predicate.right.terms.as_slice() {
+        [(1, Atom::Mod(_, place))] => Some(place.coefficient(&Atom::Step)).filter(|queries| *queries > 0),
         _ => None,
     };
-    // A sequence of one position has no predicate worth a modulus: the map is the constant 0.
-    let time = modulus(&predicate.right).or_else(|| modulus(&predicate.left)).unwrap_or(1);
-    if time == 0 {
-        return None;
-    }
-    Some((time, scores.extent, f32::from_bits(scale.imm), numerics))
+    let (queries, head_size, scale) = (queries.unwrap_or(time), scores.extent, f32::from_bits(scale.imm));
+    let found = Attention { time, queries, heads: 0, key_heads: 0, head_size, scale, numerics };
+    (time > 0).then_some(found)
 }
 
 /// The nodes that a body of this part reads, at the places where this operator writes them.

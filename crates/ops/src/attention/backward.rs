@@ -54,8 +54,8 @@ pub(super) fn backward(
         .enumerate()
         .for_each(|(b, ((dq, dk), dv))| {
             kernel.split_rows([dq, dk, dv]).into_par_iter().enumerate().for_each(|(key_head, rows)| {
-                let [q, k, v, grad] = kernel.operands(tensors, b, key_head);
-                let statistics = kernel.operands(statistics, b, key_head);
+                let [q, k, v, grad] = kernel.operands(tensors, kernel.time, (b, key_head));
+                let statistics = kernel.operands(statistics, kernel.time, (b, key_head));
                 isa.run(KeyHead { kernel, q, k, v, grad, statistics, rows });
             });
         });

@@ -6,10 +6,11 @@ use samebit_num::{Arith, fold, functions};
 
 use super::{AttentionKernel, Pass};
 
-/// Runs the kernel on words; operands as for [`AttentionKernel`].
+/// Runs the kernel at a step on words; operands as for [`AttentionKernel`].
 pub fn run<A: Arith<U = u32>>(
     machine: &mut A,
     kernel: &AttentionKernel,
+    step: u64,
     inputs: &[&[u32]],
     outputs: &mut [&mut [u32]],
 ) {
@@ -17,7 +18,7 @@ pub fn run<A: Arith<U = u32>>(
         inputs.iter().map(|words| words.iter().map(|&word| machine.float(word)).collect()).collect();
     let inputs: Vec<&[A::F]> = inputs.iter().map(Vec::as_slice).collect();
     let results = match kernel.pass {
-        Pass::Forward => forward(machine, kernel, &inputs),
+        Pass::Forward => forward(machine, kernel, kernel.first(step), &inputs),
         Pass::Backward => backward(machine, kernel, &inputs),
     };
     assert_eq!(outputs.len(), results.len());
@@ -33,18 +34,18 @@ pub fn run<A: Arith<U = u32>>(
 struct Places<'a>(&'a AttentionKernel);
 
 impl Places<'_> {
-    /// Row (b, t, h) of q, o, dO, dq, and element (b, t, h) of m, l, d.
-    fn query(&self, b: usize, t: usize, h: usize) -> usize {
-        (b * self.0.time + t) * self.0.heads + h
+    /// Row (b, r, h) of q, o, dO, dq, and element (b, r, h) of m, l, d.
+    fn query(&self, b: usize, r: usize, h: usize) -> usize {
+        (b * self.0.queries + r) * self.0.heads + h
     }
     /// Row (b, t, h / G) of k, v, dk, dv.
     fn key(&self, b: usize, t: usize, h: usize) -> usize {
         (b * self.0.time + t) * (self.0.heads / self.0.group) + h / self.0.group
     }
-    /// Every (b, t, h).
+    /// Every (b, r, h).
     fn queries(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let kernel = self.0;
-        (0..kernel.batch * kernel.time * kernel.heads).map(|row| kernel.place(row))
+        (0..kernel.batch * kernel.queries * kernel.heads).map(|row| kernel.place(row))
     }
 }
 
@@ -65,15 +66,16 @@ fn whole_blocks<T: Copy>(terms: impl ExactSizeIterator<Item = T>) -> Vec<Option<
     terms
 }
 
-/// m, l, o of every query.
+/// m, l, o of every query; the first stands at position `first`.
 fn forward<A: Arith<U = u32>>(
     machine: &mut A,
     kernel: &AttentionKernel,
+    first: usize,
     inputs: &[&[A::F]],
 ) -> Vec<Vec<A::F>> {
     let (mut m, mut l, mut o) = (Vec::new(), Vec::new(), Vec::new());
     for place in Places(kernel).queries() {
-        let (greatest, sum, output) = query(machine, kernel, inputs, place);
+        let (greatest, sum, output) = query(machine, kernel, first, inputs, place);
         m.push(greatest);
         l.push(sum);
         o.extend(output);
@@ -81,19 +83,20 @@ fn forward<A: Arith<U = u32>>(
     vec![m, l, o]
 }
 
-/// m, l and o of one query; inputs q, k, v.
+/// m, l and o of the query (b, r, h), at position `first` + r; inputs q, k, v.
 pub(crate) fn query<A: Arith<U = u32>>(
     machine: &mut A,
     kernel: &AttentionKernel,
+    first: usize,
     inputs: &[&[A::F]],
-    (b, t, h): (usize, usize, usize),
+    (b, r, h): (usize, usize, usize),
 ) -> (A::F, A::F, Vec<A::F>) {
     let &[q, k, v] = inputs else { panic!("forward has 3 inputs") };
     let (places, size, numerics) = (Places(kernel), kernel.head_size, kernel.numerics);
     let scale = machine.constant(kernel.scale);
-    let q = row(q, places.query(b, t, h), size);
+    let q = row(q, places.query(b, r, h), size);
     let mut scores = Vec::new();
-    for j in 0..=t {
+    for j in 0..=first + r {
         let dot = dot(machine, numerics, q, row(k, places.key(b, j, h), size));
         scores.push(Some(machine.mul(dot, scale)));
     }

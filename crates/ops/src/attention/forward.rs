@@ -29,31 +29,43 @@ const QUERIES: usize = 48;
 /// Floats between rows of scores beyond their length, so that rows do not compete for the same sets of a cache.
 const ROW_GAP: usize = 16;
 
-/// Inputs q, k, v and outputs m, l, o of a launch.
-pub(super) fn forward(isa: Isa, kernel: &AttentionKernel, inputs: [&[f32]; 3], outputs: [&mut [f32]; 3]) {
-    let queries = kernel.time * kernel.heads;
-    let [m, l, o] = outputs;
+/// Inputs q, k, v and outputs m, l, o of a launch; the first query of a sequence stands at position `first`.
+pub(super) fn forward(
+    isa: Isa,
+    kernel: &AttentionKernel,
+    first: usize,
+    [q, k, v]: [&[f32]; 3],
+    [m, l, o]: [&mut [f32]; 3],
+) {
+    let queries = kernel.queries * kernel.heads;
     m.par_chunks_mut(queries)
         .zip(l.par_chunks_mut(queries))
         .zip(o.par_chunks_mut(queries * kernel.head_size))
         .enumerate()
         .for_each(|(b, ((m, l), o))| {
-            kernel
-                .split_rows([m, l, o])
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(key_head, rows)| head(isa, kernel, kernel.operands(inputs, b, key_head), rows));
+            kernel.split_rows([m, l, o]).into_par_iter().enumerate().for_each(|(key_head, rows)| {
+                let [q] = kernel.operands([q], kernel.queries, (b, key_head));
+                let [k, v] = kernel.operands([k, v], kernel.time, (b, key_head));
+                head(isa, kernel, first, [q, k, v], rows);
+            });
         });
 }
 
 /// m, l and o of one query and all heads that share a key head.
 type Row<'o> = [&'o mut [f32]; 3];
 
-/// One key head of one sequence: packs its keys and values once, for all queries.
-fn head(isa: Isa, kernel: &AttentionKernel, [q, k, v]: [HeadRows<'_>; 3], mut rows: Vec<Row<'_>>) {
-    let packed = isa.run(PackKeys { kernel, k, v });
+/// One key head of one sequence: packs the keys and values that some query sees once, for all queries.
+fn head(
+    isa: Isa,
+    kernel: &AttentionKernel,
+    first: usize,
+    [q, k, v]: [HeadRows<'_>; 3],
+    mut rows: Vec<Row<'_>>,
+) {
+    let packed = isa.run(PackKeys { kernel, visible: first + rows.len(), k, v });
     rows.par_chunks_mut(QUERIES).enumerate().for_each(|(block, rows)| {
-        isa.run(QueryBlock { kernel, q, packed: &packed, first: block * QUERIES, rows });
+        let (q, first) = (q.from(block * QUERIES), first + block * QUERIES);
+        isa.run(QueryBlock { kernel, q, packed: &packed, first, rows });
     });
 }
 
@@ -72,6 +84,8 @@ enum Keys {
 
 struct PackKeys<'a> {
     kernel: &'a AttentionKernel,
+    /// Keys and values that some query sees.
+    visible: usize,
     k: HeadRows<'a>,
     v: HeadRows<'a>,
 }
@@ -81,15 +95,15 @@ impl Kernel for PackKeys<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self, machine: V) -> PackedKeys {
-        let (time, size) = (self.kernel.time, self.k.size);
+        let (visible, size) = (self.visible, self.k.size);
         let columns = size.next_multiple_of(V::LANES);
-        let mut values = Scratch::new(time * columns);
-        self.v.copy_rows(time, columns, &mut values);
+        let mut values = Scratch::new(visible * columns);
+        self.v.copy_rows(visible, columns, &mut values);
         let keys = match self.kernel.exact(V::ISA) {
-            Some(exact) => Keys::Exact(exact, exact.keys(self.k, time), exact.columns(self.v, time)),
+            Some(exact) => Keys::Exact(exact, exact.keys(self.k, visible), exact.columns(self.v, visible)),
             None => {
-                let mut keys = Scratch::new(time.next_multiple_of(panel_keys::<V>()) * size);
-                self.k.pack_panels(machine, time, panel_keys::<V>(), &mut keys);
+                let mut keys = Scratch::new(visible.next_multiple_of(panel_keys::<V>()) * size);
+                self.k.pack_panels(machine, visible, panel_keys::<V>(), &mut keys);
                 Keys::Ordered(keys)
             }
         };
@@ -97,7 +111,7 @@ impl Kernel for PackKeys<'_> {
     }
 }
 
-/// The queries from `first` on of all heads that share a key head.
+/// Queries of all heads that share a key head, the first at position `first`.
 struct QueryBlock<'t, 'o> {
     kernel: &'t AttentionKernel,
     q: HeadRows<'t>,
@@ -120,7 +134,7 @@ impl Kernel for QueryBlock<'_, '_> {
         let mut scores = Scratch::new(padded_rows * stride);
         let mut sums = Scratch::new(padded_rows * columns);
         for member in 0..self.kernel.group {
-            let q = HeadRows { data: &self.q.data[member * size..], ..self.q }.from(self.first);
+            let q = HeadRows { data: &self.q.data[member * size..], ..self.q };
             q.copy_rows(self.rows.len(), columns, &mut queries);
             self.score(machine, &queries, columns, &mut scores, stride);
             for (r, (row, scores)) in self.rows.iter_mut().zip(scores.chunks_exact_mut(stride)).enumerate() {

@@ -3,6 +3,9 @@
 //! Shapes: q, o, dO, dq are [B, T, H, D]; k, v, dk, dv are [B, T, H/G, D] with G query heads sharing a key head (query head h
 //! reads key head h / G); m, l, d are [B, T, H]. Masking is causal: query t sees keys j ≤ t.
 //!
+//! A forward pass may have the queries of some positions only, R of them a step: those at (step·R + r) mod T. So a text grows
+//! row by row beside the keys and values that are kept, and each row has the bits that it has in a pass over all T.
+//!
 //! Every sum is a fold of docs/spec/arithmetic.md §3 with the predicate j ≤ t: a masked term is not folded, so that the future
 //! never shows, not even as an infinity times zero. Folds over d, j and, for dk and dv, x = g·T + t (g numbers the query heads
 //! of a group) count their blocks of 256 from 0.
@@ -35,8 +38,10 @@ pub struct AttentionKernel {
     pub pass: Pass,
     /// Sequences in this launch.
     pub batch: usize,
-    /// Positions in a sequence.
+    /// Positions in a sequence, each with a key.
     pub time: usize,
+    /// Positions with a query: all, or R of them a step. A divisor of `time`; the backward pass has all.
+    pub queries: usize,
     /// Query heads.
     pub heads: usize,
     /// Query heads that share a key head.
@@ -58,16 +63,23 @@ pub enum Pass {
     Backward,
 }
 
-/// Runs the kernel's fast path on the threads of rayon's current pool; operands as for [`AttentionKernel`].
+/// Runs the kernel's fast path at a step, on the threads of rayon's current pool; operands as for [`AttentionKernel`].
 ///
-/// Panics if an operand does not have the elements that the kernel's shape asks for, or if the group does not divide the heads.
-pub fn attention(isa: Isa, kernel: &AttentionKernel, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
+/// Panics if an operand does not have the elements that the kernel's shape asks for, if the group does not divide the heads, or if
+/// the queries do not divide the positions.
+pub fn attention(
+    isa: Isa,
+    kernel: &AttentionKernel,
+    step: u64,
+    inputs: &[&[f32]],
+    outputs: &mut [&mut [f32]],
+) {
     kernel.check(inputs.iter().map(|input| input.len()), outputs.iter().map(|output| output.len()));
     if kernel.batch * kernel.time * kernel.heads * kernel.head_size == 0 {
         return;
     }
     match (inputs, outputs) {
-        (&[q, k, v], [m, l, o]) => forward::forward(isa, kernel, [q, k, v], [m, l, o]),
+        (&[q, k, v], [m, l, o]) => forward::forward(isa, kernel, kernel.first(step), [q, k, v], [m, l, o]),
         (&[q, k, v, m, l, d, grad], [dq, dk, dv]) => {
             backward::backward(isa, kernel, [q, k, v, grad], [m, l, d], [dq, dk, dv]);
         }
@@ -79,9 +91,9 @@ impl AttentionKernel {
     /// Elements of the inputs and of the outputs.
     #[must_use]
     pub fn lengths(&self) -> (Vec<usize>, Vec<usize>) {
-        let statistics = self.batch * self.time * self.heads;
+        let statistics = self.batch * self.queries * self.heads;
         let queries = statistics * self.head_size;
-        let keys = queries / self.group;
+        let keys = self.batch * self.time * self.heads / self.group * self.head_size;
         match self.pass {
             Pass::Forward => (vec![queries, keys, keys], vec![statistics, statistics, queries]),
             Pass::Backward => (
@@ -98,6 +110,10 @@ impl AttentionKernel {
             self.heads,
             self.group
         );
+        let divides = self.queries > 0 && self.time.is_multiple_of(self.queries) || self.time == 0;
+        assert!(divides, "{} positions do not fall into steps of {} queries", self.time, self.queries);
+        let has_all = self.pass == Pass::Forward || self.queries == self.time;
+        assert!(has_all, "a backward pass has the queries of all positions");
         let (expected_inputs, expected_outputs) = self.lengths();
         assert_eq!(inputs.collect::<Vec<_>>(), expected_inputs, "elements of the inputs of {self:?}");
         assert_eq!(outputs.collect::<Vec<_>>(), expected_outputs, "elements of the outputs of {self:?}");
@@ -111,36 +127,42 @@ impl AttentionKernel {
         }
     }
 
-    /// (b, t, h) of a query's row.
+    /// The position of the first query of a step.
+    pub(crate) fn first(&self, step: u64) -> usize {
+        let steps = (self.time / self.queries) as u64;
+        (step % steps) as usize * self.queries
+    }
+
+    /// (b, r, h) of a query's row; r counts from the step's first query.
     pub(crate) fn place(&self, row: usize) -> (usize, usize, usize) {
-        (row / self.heads / self.time, row / self.heads % self.time, row % self.heads)
+        (row / self.heads / self.queries, row / self.heads % self.queries, row % self.heads)
     }
 
     fn key_heads(&self) -> usize {
         self.heads / self.group
     }
 
-    /// The rows of sequence `b` that belong to key head `key_head`: queries (the first head of the group), then keys.
+    /// The rows of sequence `b`, `rows` in each sequence, that belong to key head `key_head`; of queries, the first head of the group.
     fn operands<'a, const N: usize>(
         &self,
         tensors: [&'a [f32]; N],
-        b: usize,
-        key_head: usize,
+        rows: usize,
+        (b, key_head): (usize, usize),
     ) -> [HeadRows<'a>; N] {
         tensors.map(|data| {
-            let stride = data.len() / (self.batch * self.time);
-            let data = &data[b * self.time * stride + key_head * (stride / self.key_heads())..];
+            let stride = data.len() / (self.batch * rows);
+            let data = &data[b * rows * stride + key_head * (stride / self.key_heads())..];
             HeadRows { data, stride, size: self.head_size }
         })
     }
 
-    /// The rows of one sequence's outputs by key head and position: `rows[key head][t]` has the part of each output that
+    /// The rows of one sequence's outputs by key head and query: `rows[key head][r]` has the part of each output that
     /// belongs to the heads of the group.
     fn split_rows<'o, const N: usize>(&self, outputs: [&'o mut [f32]; N]) -> Vec<Vec<[&'o mut [f32]; N]>> {
-        let sizes = outputs.each_ref().map(|output| output.len() / self.time / self.key_heads());
+        let sizes = outputs.each_ref().map(|output| output.len() / self.queries / self.key_heads());
         let mut parts = outputs;
-        let mut rows: Vec<Vec<_>> = (0..self.key_heads()).map(|_| Vec::with_capacity(self.time)).collect();
-        for _ in 0..self.time {
+        let mut rows: Vec<Vec<_>> = (0..self.key_heads()).map(|_| Vec::with_capacity(self.queries)).collect();
+        for _ in 0..self.queries {
             for rows in &mut rows {
                 let mut size = sizes.iter();
                 rows.push(parts.each_mut().map(|part| {

@@ -15,7 +15,7 @@ fn inputs<A: Arith<U = u32>>(
     let mut inputs: Vec<Vec<u32>> = lengths.iter().map(|&length| values.words(length)).collect();
     if kernel.pass == Pass::Backward {
         let mut outputs: Vec<Vec<u32>> = outputs.into_iter().map(|length| vec![0; length]).collect();
-        define(machine, &forward, &inputs, &mut outputs);
+        define(machine, &forward, 0, &inputs, &mut outputs);
         inputs.extend(outputs.into_iter().take(2));
         inputs.push(values.words(inputs[3].len()));
         inputs.push(values.words(inputs[0].len()));
@@ -26,12 +26,13 @@ fn inputs<A: Arith<U = u32>>(
 fn define<A: Arith<U = u32>>(
     machine: &mut A,
     kernel: &AttentionKernel,
+    step: u64,
     inputs: &[Vec<u32>],
     outputs: &mut [Vec<u32>],
 ) {
     let inputs: Vec<&[u32]> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<&mut [u32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    definition::run(machine, kernel, &inputs, &mut outputs);
+    definition::run(machine, kernel, step, &inputs, &mut outputs);
 }
 
 /// Both passes of a shape equal their definition, in f32, on every instruction set and number of threads.
@@ -43,15 +44,16 @@ fn check_in<A: Arith<U = u32>>(numerics: Numerics, machine: &mut A, shape: [usiz
     let [batch, time, heads, group, head_size] = shape;
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
     for pass in [Pass::Forward, Pass::Backward] {
-        let kernel = AttentionKernel { pass, batch, time, heads, group, head_size, scale, numerics };
+        let kernel =
+            AttentionKernel { pass, batch, time, queries: time, heads, group, head_size, scale, numerics };
         let inputs = inputs(machine, &kernel, values);
         let mut expected: Vec<Vec<u32>> =
             kernel.lengths().1.into_iter().map(|length| vec![7; length]).collect();
-        define(machine, &kernel, &inputs, &mut expected);
+        define(machine, &kernel, 0, &inputs, &mut expected);
         let inputs: Vec<Vec<f32>> = inputs.iter().map(|words| bits(words)).collect();
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         check_everywhere(&format!("{kernel:?}"), &expected, |isa, outputs| {
-            attention(isa, &kernel, &inputs, outputs);
+            attention(isa, &kernel, 0, &inputs, outputs);
         });
     }
 }
@@ -145,6 +147,7 @@ fn a_longer_sequence_has_the_same_beginning() {
                 pass: Pass::Forward,
                 batch: 1,
                 time,
+                queries: time,
                 heads: 1,
                 group: 1,
                 head_size: 16,
@@ -155,7 +158,7 @@ fn a_longer_sequence_has_the_same_beginning() {
             let inputs: Vec<&[f32]> = all.iter().map(|rows| &rows[..time * 16]).collect();
             let mut outputs = [vec![0.0; time], vec![0.0; time], vec![0.0; time * 16]];
             let [m, l, o] = &mut outputs;
-            attention(Isa::detect(), &shape, &inputs, &mut [m, l, o]);
+            attention(Isa::detect(), &shape, 0, &inputs, &mut [m, l, o]);
             outputs[2].iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
         };
         let longest = run(600);
@@ -163,6 +166,101 @@ fn a_longer_sequence_has_the_same_beginning() {
             assert!(longest.starts_with(&run(time)), "{factor:?}, {time} positions");
         }
     }
+}
+
+/// Queries of one step, of which several fit beside the keys: over the borders of blocks, panels and pieces, in all profiles.
+#[test]
+fn queries_of_a_step_are_their_definition() {
+    let mut values = Values::new(13);
+    for numerics in Numerics::ALL {
+        for ([batch, time, queries, heads, group, head_size], steps) in [
+            ([1, 520, 1, 2, 2, 12], &[0, 1, 63, 64, 254, 255, 256, 511, 512, 519, 520, 1000][..]),
+            ([2, 520, 104, 4, 2, 5], &[0, 1, 2, 3, 4]),
+            ([1, 300, 60, 3, 1, 20], &[0, 3, 4, 9]),
+            ([3, 12, 4, 2, 1, 16], &[0, 1, 2, 3]),
+        ] {
+            let (pass, scale) = (Pass::Forward, 0.3f32.to_bits());
+            let kernel =
+                AttentionKernel { pass, batch, time, queries, heads, group, head_size, scale, numerics };
+            let (lengths, outputs) = kernel.lengths();
+            let inputs: Vec<Vec<u32>> = lengths.iter().map(|length| values.words(*length)).collect();
+            let floats: Vec<Vec<f32>> = inputs.iter().map(|words| bits(words)).collect();
+            let floats: Vec<&[f32]> = floats.iter().map(Vec::as_slice).collect();
+            for &step in steps {
+                let mut expected: Vec<Vec<u32>> = outputs.iter().map(|length| vec![7; *length]).collect();
+                define(&mut Native, &kernel, step, &inputs, &mut expected);
+                check_everywhere(&format!("{kernel:?}, step {step}"), &expected, |isa, outputs| {
+                    attention(isa, &kernel, step, &floats, outputs);
+                });
+            }
+        }
+    }
+}
+
+/// A step's rows are those of the pass over all positions, whose later keys it does not look at.
+#[test]
+fn steps_have_the_rows_of_a_whole_pass() {
+    const TIME: usize = 514;
+    for numerics in Numerics::ALL {
+        let mut values = Values::new(14);
+        let whole = AttentionKernel {
+            pass: Pass::Forward,
+            batch: 1,
+            time: TIME,
+            queries: TIME,
+            heads: 2,
+            group: 2,
+            head_size: 16,
+            scale: 0.25f32.to_bits(),
+            numerics,
+        };
+        let inputs: Vec<Vec<f32>> =
+            whole.lengths().0.into_iter().map(|length| bits(&values.words(length))).collect();
+        let run = |queries: usize, step: u64| {
+            let kernel = AttentionKernel { queries, ..whole.clone() };
+            let first = kernel.first(step);
+            let mut poisoned = inputs.clone();
+            poisoned[1..].iter_mut().for_each(|rows| rows[(first + queries) * 16..].fill(f32::INFINITY));
+            let q = &inputs[0][first * 32..(first + queries) * 32];
+            let mut outputs = kernel.lengths().1.into_iter().map(|length| vec![0.0; length]);
+            let [mut m, mut l, mut o] = std::array::from_fn(|_| outputs.next().expect("three outputs"));
+            attention(
+                Isa::detect(),
+                &kernel,
+                step,
+                &[q, &poisoned[1], &poisoned[2]],
+                &mut [&mut m, &mut l, &mut o],
+            );
+            o.iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+        };
+        let expected = run(TIME, 0);
+        for (queries, steps) in
+            [(1, &[0, 255, 256, 257, 511, 512, 513][..]), (257, &[0, 1]), (2, &[127, 128])]
+        {
+            for &step in steps {
+                let first = step as usize * queries * 32;
+                let found = run(queries, step);
+                assert!(found == expected[first..][..queries * 32], "{numerics:?}, {queries} at step {step}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a backward pass has the queries of all positions")]
+fn a_backward_pass_is_of_all_positions() {
+    let kernel = AttentionKernel {
+        pass: Pass::Backward,
+        batch: 1,
+        time: 2,
+        queries: 1,
+        heads: 1,
+        group: 1,
+        head_size: 1,
+        scale: 0,
+        numerics: Numerics::F32,
+    };
+    attention(Isa::Scalar, &kernel, 0, &[], &mut []);
 }
 
 #[test]
@@ -183,6 +281,7 @@ fn the_future_never_shows() {
         pass: Pass::Forward,
         batch: 1,
         time: 100,
+        queries: 100,
         heads: 1,
         group: 1,
         head_size: 16,
@@ -197,7 +296,7 @@ fn the_future_never_shows() {
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
         let mut outputs = [vec![0.0; 100], vec![0.0; 100], vec![0.0; 1600]];
         let [m, l, o] = &mut outputs;
-        attention(Isa::detect(), &shape, &inputs, &mut [m, l, o]);
+        attention(Isa::detect(), &shape, 0, &inputs, &mut [m, l, o]);
         outputs[2][..60 * 16].to_vec()
     };
     let mut inputs: Vec<Vec<f32>> = (0..3).map(|_| bits(&values.words(1600))).collect();
@@ -215,11 +314,12 @@ fn a_group_divides_the_heads() {
         pass,
         batch: 1,
         time: 1,
+        queries: 1,
         heads: 3,
         group: 2,
         head_size: 1,
         scale: 0,
         numerics: Numerics::F32,
     };
-    attention(Isa::Scalar, &kernel, &[], &mut []);
+    attention(Isa::Scalar, &kernel, 0, &[], &mut []);
 }

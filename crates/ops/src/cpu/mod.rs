@@ -96,7 +96,7 @@ impl Backend for Cpu {
                     .zip(output_lengths)
                     .map(|(buffer, length)| floats_mut(buffer, length))
                     .collect();
-                attention(self.isa, kernel, &inputs, &mut outputs);
+                attention(self.isa, kernel, step, &inputs, &mut outputs);
             }
             Kernel::Permute(kernel) => {
                 let output = floats_mut(&mut outputs[0], kernel.shape.iter().product());

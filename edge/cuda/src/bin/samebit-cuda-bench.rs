@@ -214,6 +214,7 @@ impl Bench {
             pass,
             batch,
             time,
+            queries: time,
             heads,
             group: 1,
             head_size,

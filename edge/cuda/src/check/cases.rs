@@ -184,6 +184,7 @@ fn attention(check: &mut Check<'_>, seed: u64) -> Result<(), Error> {
         pass,
         batch,
         time,
+        queries: time,
         heads: group * key_heads,
         group,
         head_size,

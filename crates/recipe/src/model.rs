@@ -3,11 +3,13 @@
 //! ```text
 //! training step   batch ─► embeddings ─► blocks ─► head ─► cross-entropy ─► gradients ─► norm, clip ─► AdamW or SGD
 //! forward pass    tokens u32 [T] ─► embeddings ─► blocks ─► head ─► logits f32 [T, V]
+//! with a cache    R of the tokens, the keys and values before them ─► the same ─► logits f32 [R, V], keys and values with theirs
 //! ```
 //!
 //! Both are built from the same block functions. Each family has one table of [`Parameter`]s, which says everything about
 //! them: their place among the states, how they start, whether their weights decay, and where they stand in a weight file.
 
+mod cache;
 mod forward;
 mod gpt2;
 mod llama;
@@ -22,12 +24,13 @@ use std::collections::BTreeMap;
 
 use samebit_graph::Builder;
 use samebit_graph::node::NodeId;
-use samebit_graph::operators::{Dropout, Linear};
+use samebit_graph::operators::{Attention, Dropout, Linear, Lookup};
 
 use crate::config::ModelConfig;
 use crate::initial::{Init, InitialTensor};
 use crate::job::Sites;
 use crate::rotary::rotary_tables;
+use cache::Cache;
 
 /// The name of the table of cosines of rotary positions, f32 \[T, D/2\].
 pub const ROPE_COSINES: &str = "rope_cos";
@@ -125,12 +128,16 @@ impl Weights {
 
 /// What a model's forward composition reads beside its weights.
 struct Sequences {
-    /// The tokens, u32 \[N\] with N = B·T.
+    /// The tokens, u32 \[N\] with N = B·R.
     ids: NodeId,
     /// Each token's position in its sequence, u32 \[N\].
     positions: NodeId,
-    /// T.
+    /// T, positions of a sequence.
     time: u64,
+    /// R, those that a step computes: all of them, but for a cache.
+    rows: u64,
+    /// The keys and values of other steps' positions.
+    cache: Option<Cache>,
     /// The seed of dropout; none outside training.
     dropout_seed: Option<u64>,
     /// How each site's products are computed.
@@ -141,6 +148,26 @@ impl Sequences {
     /// The linear layer of a site.
     fn linear(&self, site: &str) -> Linear {
         Linear { numerics: self.numerics.of(site) }
+    }
+
+    /// Rows of a table \[T, …\] for the positions of the step, if it does not compute all.
+    fn at_positions(&self, builder: &mut Builder, table: NodeId) -> NodeId {
+        if self.cache.is_some() { builder.apply(Lookup, &[table, self.positions]) } else { table }
+    }
+
+    /// Attention of a layer, over the keys and values that are kept if any are.
+    fn attend(
+        &mut self,
+        builder: &mut Builder,
+        layer: usize,
+        attention: Attention,
+        [q, k, v]: [NodeId; 3],
+    ) -> NodeId {
+        let [k, v] = match &mut self.cache {
+            Some(cache) => cache.join(builder, layer, [k, v]),
+            None => [k, v],
+        };
+        builder.apply(attention, &[q, k, v])
     }
 
     /// x, or x with dropout while training. Each place in a model has its own `stream`.
@@ -161,7 +188,12 @@ fn attention_scale(head_size: u64) -> f32 {
 }
 
 /// Logits \[N, V\] of every position.
-fn logits(builder: &mut Builder, config: &ModelConfig, weights: &Weights, sequences: &Sequences) -> NodeId {
+fn logits(
+    builder: &mut Builder,
+    config: &ModelConfig,
+    weights: &Weights,
+    sequences: &mut Sequences,
+) -> NodeId {
     match config {
         ModelConfig::Gpt2(config) => gpt2::logits(builder, config, weights, sequences),
         ModelConfig::Llama(config) => llama::logits(builder, config, weights, sequences),

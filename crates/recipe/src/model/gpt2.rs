@@ -83,27 +83,27 @@ pub(super) fn logits(
     builder: &mut Builder,
     config: &Gpt2Config,
     weights: &Weights,
-    sequences: &Sequences,
+    sequences: &mut Sequences,
 ) -> NodeId {
     let mut model = Model { builder, config, weights, sequences };
     let tokens = weights.get("wte.weight");
-    let token = model.builder.apply(Lookup, &[tokens, sequences.ids]);
-    let place = model.builder.apply(Lookup, &[weights.get("wpe.weight"), sequences.positions]);
+    let token = model.builder.apply(Lookup, &[tokens, model.sequences.ids]);
+    let place = model.builder.apply(Lookup, &[weights.get("wpe.weight"), model.sequences.positions]);
     let mut x = model.builder.apply(elementwise::ADD, &[token, place]);
-    x = sequences.drop(model.builder, x, config.embedding_dropout, 0);
+    x = model.sequences.drop(model.builder, x, config.embedding_dropout, 0);
     for layer in 0..config.layers {
         x = model.block(x, layer);
     }
     let normal = model.norm("ln_f", x);
     let head = if config.tied { tokens } else { weights.get("lm_head.weight") };
-    builder.apply(sequences.linear("lm_head"), &[normal, head])
+    model.builder.apply(model.sequences.linear("lm_head"), &[normal, head])
 }
 
 struct Model<'a> {
     builder: &'a mut Builder,
     config: &'a Gpt2Config,
     weights: &'a Weights,
-    sequences: &'a Sequences,
+    sequences: &'a mut Sequences,
 }
 
 impl Model<'_> {
@@ -112,7 +112,8 @@ impl Model<'_> {
         let normal = self.norm(&name("ln_1"), x);
         let heads =
             ATTENTION_PARTS.map(|part| self.linear("attn.c_attn", &name(&format!("attn.{part}")), normal));
-        let mixed = self.builder.apply(self.attention(), &heads);
+        let attention = self.attention();
+        let mixed = self.sequences.attend(self.builder, layer, attention, heads);
         let branch = self.site("attn.c_proj", layer, mixed);
         let x = self.join(x, branch, 2 * layer + 1);
         let normal = self.norm(&name("ln_2"), x);
@@ -132,7 +133,8 @@ impl Model<'_> {
         let (heads, head_size) = (self.config.heads as u64, (self.config.width / self.config.heads) as u64);
         let scale = super::attention_scale(head_size);
         let numerics = self.sequences.numerics.of("attention");
-        Attention { time: self.sequences.time, heads, key_heads: heads, head_size, scale, numerics }
+        let Sequences { time, rows: queries, .. } = *self.sequences;
+        Attention { time, queries, heads, key_heads: heads, head_size, scale, numerics }
     }
 
     fn norm(&mut self, name: &str, x: NodeId) -> NodeId {

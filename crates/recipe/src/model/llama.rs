@@ -56,27 +56,28 @@ pub(super) fn logits(
     builder: &mut Builder,
     config: &LlamaConfig,
     weights: &Weights,
-    sequences: &Sequences,
+    sequences: &mut Sequences,
 ) -> NodeId {
     let shape = [sequences.time, config.head_width as u64 / 2];
     let angles = [ROPE_COSINES, ROPE_SINES].map(|name| builder.table(name, DType::F32, &shape));
+    let angles = angles.map(|table| sequences.at_positions(builder, table));
     let mut model = Model { builder, config, weights, sequences, angles };
     let tokens = weights.get("embed_tokens.weight");
-    let mut x = model.builder.apply(Lookup, &[tokens, sequences.ids]);
+    let mut x = model.builder.apply(Lookup, &[tokens, model.sequences.ids]);
     for layer in 0..config.layers {
         x = model.block(x, layer);
     }
     let normal = model.norm("norm", x);
     let head = if config.tied { tokens } else { weights.get("lm_head.weight") };
-    builder.apply(sequences.linear("lm_head"), &[normal, head])
+    model.builder.apply(model.sequences.linear("lm_head"), &[normal, head])
 }
 
 struct Model<'a> {
     builder: &'a mut Builder,
     config: &'a LlamaConfig,
     weights: &'a Weights,
-    sequences: &'a Sequences,
-    /// The tables of cosines and sines.
+    sequences: &'a mut Sequences,
+    /// Cosines and sines of the rows' angles.
     angles: [NodeId; 2],
 }
 
@@ -87,7 +88,8 @@ impl Model<'_> {
         let heads = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
             .map(|site| self.linear(site, layer, normal));
         let heads = [self.turn(heads[0]), self.turn(heads[1]), heads[2]];
-        let mixed = self.builder.apply(self.attention(), &heads);
+        let attention = self.attention();
+        let mixed = self.sequences.attend(self.builder, layer, attention, heads);
         let branch = self.linear("self_attn.o_proj", layer, mixed);
         let x = self.builder.apply(elementwise::ADD, &[x, branch]);
         let normal = self.norm(&name("post_attention_layernorm"), x);
@@ -106,6 +108,7 @@ impl Model<'_> {
         let head_size = self.config.head_width as u64;
         Attention {
             time: self.sequences.time,
+            queries: self.sequences.rows,
             heads: self.config.heads as u64,
             key_heads: self.config.key_value_heads as u64,
             head_size,

@@ -23,14 +23,16 @@ pub fn training_program(config: &ModelConfig, training: &Training, token_count: 
     let steps = training.max_steps as u64;
     let sequences = training.rows_per_step() as u64;
     let nodes = batch(&mut builder, Batch { sequences, time, token_count, steps });
-    let inputs = Sequences {
+    let mut inputs = Sequences {
         ids: nodes.ids,
         positions: nodes.positions,
         time,
+        rows: time,
+        cache: None,
         dropout_seed: Some(training.seed),
         numerics: training.numerics.clone(),
     };
-    let logits = super::logits(&mut builder, config, &weights, &inputs);
+    let logits = super::logits(&mut builder, config, &weights, &mut inputs);
     let loss = builder.apply(CrossEntropy, &[logits, nodes.labels]);
     let nodes: Vec<NodeId> = parameters.iter().map(|parameter| weights.get(&parameter.name)).collect();
     let gradients = builder.gradient(loss, &nodes);

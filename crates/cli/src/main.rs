@@ -13,6 +13,7 @@ mod memory;
 mod progress;
 mod screen;
 mod speed;
+mod writer;
 
 use arguments::{Arguments, Verb};
 use clap::Parser;

@@ -5,24 +5,18 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
-use crate::memory::Schedule;
 use crate::screen::Screen;
+use crate::writer::Writer;
 use samebit_commit::tensor;
-use samebit_engine::Engine;
-use samebit_graph::batch::TOKENS;
 use samebit_num::fold::Numerics;
 use samebit_num::philox::Stream;
 use samebit_num::{Native, functions};
 use samebit_recipe::random::GENERATION_STREAM;
-use samebit_recipe::{Forward, ModelConfig, Outline, Sites, Tokenizer, load_model};
+use samebit_recipe::{ModelConfig, Outline, Sites, Tokenizer, load_model};
 use samebit_trace::{Folder, Receipt, state_root_of};
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
-
-/// The shortest forward program; longer ones double.
-const LEAST_TIME: usize = 32;
 
 /// Continues the prompt.
 pub fn generate(arguments: &Generate, global: &Global, screen: &Screen) -> Outcome {
@@ -60,7 +54,7 @@ pub fn generate(arguments: &Generate, global: &Global, screen: &Screen) -> Outco
         )));
     }
     let numerics = numerics(run.as_ref(), &config)?;
-    let mut writer = Writer { config, numerics, machine, weights, engine: None };
+    let mut writer = Writer::new(config, numerics, machine, weights);
     let interrupt = Interrupt::listen();
     let mut text = Text::new(&tokenizer, &tokens);
     let (started, first) = (Instant::now(), tokens.len());
@@ -156,48 +150,6 @@ fn numerics(run: Option<&Claimed>, config: &ModelConfig) -> Result<Sites, Failur
             Ok(Outline::parse(&text, Path::new(files::JOB), config)?.training.numerics)
         }
         _ => Ok(Sites::uniform(config, Numerics::F32)),
-    }
-}
-
-/// A model that gives the logits of what comes next.
-struct Writer {
-    config: ModelConfig,
-    numerics: Sites,
-    machine: Machine,
-    weights: Vec<Vec<u32>>,
-    engine: Option<(Forward, Engine)>,
-}
-
-impl Writer {
-    /// The logits \[V\] after the last of the tokens. A model sees no more of them than it has positions.
-    fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Failure> {
-        let positions = self.config.positions();
-        let seen = &tokens[tokens.len().saturating_sub(positions)..];
-        if self.engine.as_ref().is_none_or(|(forward, _)| forward.time < seen.len()) {
-            let time = seen.len().next_power_of_two().max(LEAST_TIME).min(positions);
-            self.engine = Some(self.start(time)?);
-        }
-        let (forward, engine) = self.engine.as_mut().expect("it was just started");
-        let table = forward.program.tables.iter().position(|table| table.name == TOKENS);
-        let mut padded = seen.to_vec();
-        padded.resize(forward.time, 0);
-        engine.write_table(table.expect("a forward program reads tokens"), &padded)?;
-        engine.step(0)?;
-        let mut words = vec![0; forward.vocabulary];
-        engine.read_state(forward.logits_state(), (seen.len() - 1) * forward.vocabulary, &mut words);
-        Ok(words.into_iter().map(f32::from_bits).collect())
-    }
-
-    fn start(&self, time: usize) -> Result<(Forward, Engine), Failure> {
-        let forward = Forward::new(&self.config, &self.numerics, time);
-        let tables = forward.tables(&[]);
-        let backend = self.machine.backend.clone();
-        let program = Arc::new(forward.program.clone());
-        let mut engine = Engine::new(program, &tables, backend, &self.machine.settings(Schedule::of(1)))?;
-        for (state, words) in self.weights.iter().enumerate() {
-            engine.write_state(state, words)?;
-        }
-        Ok((forward, engine))
     }
 }
 

@@ -23,7 +23,7 @@ cargo xtask ptx             compiles the kernels of edge/cuda for every architec
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
 cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
-cargo xtask convergence     trains small GPTs in every profile, two seeds (hours; goes on where it was stopped), writes docs/convergence.md
+cargo xtask convergence     trains small GPTs in every profile, two seeds (an hour; goes on where it was stopped), writes docs/convergence.md
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
 
 /// The result of a task; what went wrong, in words.
@@ -155,6 +155,7 @@ fn bench(rest: &[&str]) -> Task {
             for numerics in NUMERICS {
                 MODES.iter().try_for_each(|mode| run(&["step", &job, threads, rounds, numerics, mode]))?;
                 run(&["profile", &job, threads, "3", numerics])?;
+                run(&["decode", &job, threads, rounds, numerics])?;
             }
             run(&["segment", &job, &folder.to_string_lossy(), threads, "3"])?;
             std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -5,12 +5,14 @@
 //! samebit-bench exact [the same]                                         our products of integers, the fastest of both and PyTorch in f32
 //! samebit-bench step JOB.yaml [THREADS [ROUNDS [NUMERICS [MODE]]]]       our training step, PyTorch's (SAMEBIT_PYTHON), eager or compiled
 //! samebit-bench profile JOB.yaml [THREADS [ROUNDS [NUMERICS]]]           where our step's time goes, and what the machine could do
+//! samebit-bench decode JOB.yaml [THREADS [ROUNDS [NUMERICS]]]            one more token of a text: a whole pass, and a row beside a cache
 //! samebit-bench segment JOB.yaml DIR THREADS STEPS                       hashing and storing beside a segment's steps
 //! samebit-bench convergence DIR DOCS [MODEL]                             trains in every profile, writes the table and the curves
 //! samebit-bench convergence-report DIR DOCS                              writes them only
 //! ```
 mod ceiling;
 mod convergence;
+mod decode;
 mod exact;
 mod peer;
 mod product;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "profile" => {
             step::Step::parse(rest).and_then(|step| step.profile().map_err(|error| error.to_string()))
         }
+        Some((command, rest)) if command == "decode" => {
+            step::Step::parse(rest).and_then(|step| decode::run(&step).map_err(|error| error.to_string()))
+        }
         Some((command, [job, folder, threads, steps])) if command == "segment" => {
             let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
             let run =
@@ -48,7 +53,7 @@ fn main() -> ExitCode {
             convergence::report(folder.as_ref(), docs.as_ref()).map_err(|error| error.to_string())
         }
         _ => Err(
-            "hint: samebit-bench product … | exact … | step JOB.yaml … | profile JOB.yaml … | segment JOB.yaml DIR THREADS STEPS | convergence DIR DOCS"
+            "hint: samebit-bench product … | exact … | step JOB.yaml … | profile JOB.yaml … | decode JOB.yaml … | segment JOB.yaml DIR THREADS STEPS | convergence DIR DOCS"
                 .to_owned(),
         ),
     };

@@ -24,9 +24,9 @@ const MODES: [&str; 2] = ["eager", "compiled"];
 
 /// What is measured.
 pub struct Step {
-    job: PathBuf,
-    threads: usize,
-    rounds: usize,
+    pub job: PathBuf,
+    pub threads: usize,
+    pub rounds: usize,
     numerics: Option<Numerics>,
     mode: &'static str,
     python: Option<String>,
@@ -39,7 +39,8 @@ impl Step {
     /// Reads `JOB [THREADS [ROUNDS [NUMERICS [MODE]]]]`; the job's own numerics if there are none, an eager peer. The peer's Python is
     /// `SAMEBIT_PYTHON`.
     pub fn parse(arguments: &[String]) -> Result<Step, String> {
-        let hint = "hint: samebit-bench step|profile JOB.yaml [THREADS [ROUNDS [NUMERICS [eager|compiled]]]]";
+        let hint =
+            "hint: samebit-bench step|profile|decode JOB.yaml [THREADS [ROUNDS [NUMERICS [eager|compiled]]]]";
         let number = |at: usize, default| {
             arguments
                 .get(at)
@@ -106,7 +107,8 @@ impl Step {
         crate::profile::run(engine, &backend, self.rounds as u64)
     }
 
-    fn load(&self) -> Result<Job, Failure> {
+    /// The job in the numerics asked for.
+    pub fn load(&self) -> Result<Job, Failure> {
         let mut job = Job::load(&self.job)?;
         if let Some(numerics) = self.numerics {
             job.training.numerics = Sites::uniform(&job.model.config, numerics);
@@ -114,7 +116,8 @@ impl Step {
         Ok(job)
     }
 
-    fn suffix(&self) -> String {
+    /// The numerics asked for, in words.
+    pub fn suffix(&self) -> String {
         self.numerics.map_or_else(String::new, |numerics| format!(" in {}", numerics.name()))
     }
 

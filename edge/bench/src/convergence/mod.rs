@@ -25,12 +25,15 @@ pub fn run(folder: &Path, docs: &Path, only: &str) -> Result<(), Failure> {
     report(folder, docs)
 }
 
-/// Writes the report of the runs that are finished.
+/// Writes the report of the runs that are finished; a model without one keeps what the page says of it.
 pub fn report(folder: &Path, docs: &Path) -> Result<(), Failure> {
+    let page = docs.join("convergence.md");
+    let before = std::fs::read_to_string(&page).unwrap_or_default();
     let mut text = table::HEADER.to_owned();
     for model in &MODELS {
         let losses = table::Losses::read(folder, model)?;
         if losses.is_empty() {
+            text += section(&before, model.name);
             continue;
         }
         text += &losses.table(model);
@@ -43,5 +46,28 @@ pub fn report(folder: &Path, docs: &Path) -> Result<(), Failure> {
             text += &operands::table(&run, folder)?;
         }
     }
-    Ok(std::fs::write(docs.join("convergence.md"), text)?)
+    Ok(std::fs::write(page, text)?)
+}
+
+/// A model's section of a page, the empty line before it included; nothing if there is none.
+fn section<'a>(page: &'a str, name: &str) -> &'a str {
+    let Some(start) = page.find(&format!("\n## {name}\n")) else { return "" };
+    let rest = &page[start..];
+    let next = rest[1..].find("\n## ").map(|at| at + 1);
+    &rest[..next.unwrap_or(rest.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section;
+
+    #[test]
+    fn sections_are_cut_whole() {
+        let page = "# Page\n\nhead\n\n## a\n\nof a\n\n## ab\n\nof ab\n";
+        assert_eq!(section(page, "a"), "\n## a\n\nof a\n");
+        assert_eq!(section(page, "ab"), "\n## ab\n\nof ab\n");
+        assert_eq!(section(page, "b"), "");
+        let joined = format!("# Page\n\nhead\n{}{}", section(page, "a"), section(page, "ab"));
+        assert_eq!(joined, page);
+    }
 }

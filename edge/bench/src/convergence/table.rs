@@ -14,7 +14,7 @@ pub const HEADER: &str = "\
 The same GPT, seed and batches, trained in each profile; what differs is how the products of linear layers and attention are computed. Written by
 `cargo xtask convergence`, which also trains what is missing. **Difference** is the mean over all steps of the training loss (nats a byte) less that of f32 at
 the same step; runs part by rounding alone and then wander, so that a difference of seeds' size says nothing. The aims: at most 0.002 for exact14 and
-exact21, 0.015 for exact8. A model of which no run is finished has no section.
+exact21, 0.015 for exact8. All runs of a model have one text: this project's sources, as they were when its first run began.
 ";
 
 /// The losses of a model's finished runs, with the profile and the seed of each.
@@ -44,8 +44,9 @@ impl Losses {
     /// The table of a model.
     pub fn table(&self, model: &Model) -> String {
         let ([layers, width, heads], [time, rows, steps]) = (model.sizes, model.batch);
+        let note = if model.note.is_empty() { String::new() } else { format!("{}\n", model.note) };
         let mut text = format!(
-            "\n## {}\n\n{:.1} M parameters: {layers} layers, {width} channels, {heads} heads; {rows} rows of {time} bytes a step, {steps} steps.\n\n\
+            "\n## {}\n\n{:.1} M parameters: {layers} layers, {width} channels, {heads} heads; {rows} rows of {time} bytes a step, {steps} steps.\n\n{note}\
              | profile | seed | loss of the last 50 steps | difference, all steps | difference, last 100 | greatest of 50-step means |\n|---|---|---|---|---|---|\n",
             model.name,
             model.parameters() as f64 / 1e6,

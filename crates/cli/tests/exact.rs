@@ -3,18 +3,29 @@
 mod support;
 
 use samebit_engine::{Engine, Settings, Watch};
-use samebit_graph::NodeId;
+use samebit_graph::{NodeId, Program};
+use samebit_num::fold::Numerics;
 use samebit_ops::{Backend, Buffer, Cpu};
 use samebit_recipe::model::training_program;
 use samebit_recipe::prepare::training_tables;
-use samebit_recipe::{Forward, Job, order_table};
+use samebit_recipe::{Forward, Job, ModelConfig, Sites, load_model, order_table};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use support::World;
+use support::{LLAMA, World};
 
 const PROFILES: [&str; 4] =
     ["exact8", "exact14", "exact21", "{default: exact8, attention: exact21, lm_head: exact14, c_proj: f32}"];
+
+fn start(program: &Program, tables: &[Vec<u32>], states: &[Vec<u32>]) -> Engine {
+    let backend = Arc::new(Cpu::detect());
+    let mut engine =
+        Engine::new(Arc::new(program.clone()), tables, backend, &Settings::default()).expect("a plan");
+    for (state, words) in states.iter().enumerate() {
+        engine.write_state(state, words).expect("words");
+    }
+    engine
+}
 
 fn final_state(ran: &Value) -> String {
     ran["final_state"].as_str().expect("a root").to_owned()
@@ -98,6 +109,46 @@ fn text_goes_on_in_the_jobs_numerics() {
     assert_eq!(text(&["--backend", "scalar"]), text(&[]));
 }
 
+/// The likeliest tokens after a prompt, each by a pass over all that the model sees.
+fn continued(world: &World, run: &str, profile: &str, prompt: &str, count: usize) -> Vec<u32> {
+    let path = |name: &str| world.path(&format!("{run}/{name}"));
+    let config = ModelConfig::load(&path("config.json")).expect("a config");
+    let weights = load_model(&config, &path("model.safetensors")).expect("weights");
+    let numerics = Numerics::ALL.into_iter().find(|numerics| numerics.name() == profile).expect("a profile");
+    let numerics = Sites::uniform(&config, numerics);
+    let mut tokens: Vec<u32> = prompt.bytes().map(u32::from).collect();
+    for _ in 0..count {
+        let seen = &tokens[tokens.len().saturating_sub(config.positions())..];
+        let forward = Forward::new(&config, &numerics, seen.len());
+        let mut engine = start(&forward.program, &forward.tables(seen), &forward.states(&weights));
+        engine.step(0).expect("a step");
+        let mut logits = vec![0; forward.vocabulary];
+        engine.read_state(forward.logits_state(), (seen.len() - 1) * forward.vocabulary, &mut logits);
+        let logit = |token: &usize| f32::from_bits(logits[*token]);
+        let best =
+            (1..logits.len()).fold(0, |best, token| if logit(&token) > logit(&best) { token } else { best });
+        tokens.push(best as u32);
+    }
+    tokens.split_off(prompt.len())
+}
+
+/// What `generate` keeps between tokens changes none of them, past the model's positions either.
+#[test]
+fn text_is_what_whole_passes_make_of_it() {
+    let world = World::new();
+    for profile in ["f32", "exact8", "exact21"] {
+        for (name, model) in [("gpt", None), ("llama", Some(LLAMA))] {
+            let job: Vec<_> = [("numerics", profile)].into_iter().chain(model).collect();
+            world.job("job.yaml", &job);
+            let run = format!("{name}-{profile}");
+            world.run("job.yaml", &run, &[]);
+            let arguments = ["--json", "generate", &run, "--prompt", "line 3", "--tokens", "40"];
+            let tokens = world.samebit(&arguments).json()["tokens"].clone();
+            assert_eq!(tokens, json!(continued(&world, &run, profile, "line 3", 40)), "{run}");
+        }
+    }
+}
+
 /// Keeps the words of one node.
 struct Keep(NodeId, Vec<u32>);
 
@@ -126,24 +177,15 @@ fn positions_have_training_s_bits() {
         let program = training_program(config, training, tokens.len() as u64);
         let tables = training_tables(&program, config, training, tokens.clone(), order.clone());
         let weights = samebit_recipe::model::initial_weights(config, 5);
-        let engine = |program: &samebit_graph::Program, tables: &[Vec<u32>], states: &[Vec<u32>]| {
-            let backend = Arc::new(Cpu::detect());
-            let mut engine = Engine::new(Arc::new(program.clone()), tables, backend, &Settings::default())
-                .expect("a plan");
-            for (state, words) in states.iter().enumerate() {
-                engine.write_state(state, words).expect("words");
-            }
-            engine
-        };
         let head = program.nodes.iter().rposition(|node| node.op == "linear").expect("a head");
         let mut trained = Keep(head as NodeId, Vec::new());
-        engine(&program, &tables, &weights).traced_step(0, &mut trained).expect("a step");
+        start(&program, &tables, &weights).traced_step(0, &mut trained).expect("a step");
         for (at, row) in order.iter().enumerate() {
             let row = &tokens[*row as usize * 300..][..300];
             for (time, seen) in [(300, 300), (512, 300), (600, 270), (64, 64), (257, 257), (1, 1)] {
                 let forward = Forward::new(config, &training.numerics, time);
                 let mut engine =
-                    engine(&forward.program, &forward.tables(&row[..seen]), &forward.states(&weights));
+                    start(&forward.program, &forward.tables(&row[..seen]), &forward.states(&weights));
                 engine.step(0).expect("a step");
                 let mut logits = vec![0; seen * forward.vocabulary];
                 engine.read_state(forward.logits_state(), 0, &mut logits);

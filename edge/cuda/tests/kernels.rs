@@ -111,6 +111,20 @@ fn permutations_are_the_reference() {
     }
 }
 
+/// Some positions' queries have no kernel of a card: the processor's is called, with the step.
+#[test]
+fn attention_of_a_step_is_the_processor_s() {
+    let mut values = Values::new(6);
+    let (pass, numerics, scale) = (Pass::Forward, Numerics::F32, 0.3f32.to_bits());
+    let (batch, time, queries, heads, group, head_size) = (2, 300, 20, 4, 2, 12);
+    let kernel = AttentionKernel { pass, batch, time, queries, heads, group, head_size, scale, numerics };
+    let inputs: Vec<Vec<u32>> = kernel.lengths().0.into_iter().map(|length| values.words(length)).collect();
+    let before: Vec<Vec<u32>> = kernel.lengths().1.into_iter().map(|length| vec![7; length]).collect();
+    for step in [0, 3, 13, 14] {
+        compare(&Reference, &Kernel::Attention(kernel.clone()), step, &inputs, &before);
+    }
+}
+
 fn attention(values: &mut Values, [batch, time, heads, group, head_size]: [usize; 5]) {
     let scale = (1.0 / (head_size as f32).sqrt()).to_bits();
     let numerics = Numerics::F32;

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod flaky;
+pub mod town;
 
 use samebit_commit::{Tag, hash};
 use samebit_trace::Receipt;

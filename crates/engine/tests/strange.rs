@@ -5,9 +5,11 @@ use samebit_engine::{Engine, Settings};
 use samebit_graph::fixtures::{Dims, gpt, llama};
 use samebit_graph::interpret::{self, next_states, run_step};
 use samebit_graph::node::{Input, Kind, Node};
-use samebit_graph::{DType, Index, Program};
+use samebit_graph::operators::Attention;
+use samebit_graph::{Builder, DType, Index, Program, scalar};
 use samebit_num::Native;
 use samebit_num::fold::{Bits, Numerics};
+use samebit_num::philox::Stream;
 use samebit_ops::{Backend, Cpu};
 use std::sync::Arc;
 
@@ -106,6 +108,44 @@ fn compare(
         assert!(found == expected, "{what}, {micro_batches} micro-batches: state {}", state.name);
     }
     true
+}
+
+/// Attention of two positions of six a step, in two sequences.
+fn stepped(numerics: Numerics) -> Program {
+    let mut builder = Builder::new();
+    let [q, k, v] =
+        [("q", [4, 12]), ("k", [12, 6]), ("v", [12, 6])].map(|(name, shape)| builder.state(name, &shape));
+    let attention =
+        Attention { time: 6, queries: 2, heads: 4, key_heads: 2, head_size: 3, scale: 0.7, numerics };
+    let output = builder.apply(attention, &[q, k, v]);
+    let first = builder.map("first", &[1], vec![Input::Outer(output, Index::default())], scalar::copy());
+    builder.finish(&[(q, output)], first, first)
+}
+
+#[test]
+fn disturbed_attention_of_a_step_is_computed_as_defined() {
+    let mut choice = Choice(0x2545_f491_4f6c_dd1d);
+    let mut taken = 0;
+    for numerics in [Numerics::F32, Numerics::Exact(Bits::Eight)] {
+        let program = stepped(numerics);
+        let random = |stream: u32, count: u64| {
+            let random = Stream { seed: 8, stream, step: 0 };
+            (0..count).map(|at| random.normal(at).to_bits()).collect()
+        };
+        let states: Vec<Vec<u32>> =
+            (0..).zip(&program.states).map(|(stream, state)| random(stream, state.len())).collect();
+        assert!(compare(&program, &states, &[], 1, "as it is"));
+        for round in 0..400 {
+            let mut strange = program.clone();
+            let node = choice.below(strange.nodes.len() as u64) as usize;
+            disturb(&mut strange.nodes[node], &mut choice);
+            if strange != program && strange.check().is_ok() {
+                let what = format!("{numerics:?}, round {round}, node {node} ({})", strange.nodes[node].op);
+                taken += usize::from(compare(&strange, &states, &[], 1, &what));
+            }
+        }
+    }
+    assert!(taken > 50, "too few legal programs to mean anything: {taken}");
 }
 
 #[test]

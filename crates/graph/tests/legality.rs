@@ -238,7 +238,7 @@ fn cases() -> Vec<(&'static str, Change, Wanted)> {
     case(
         "an expensive term",
         Box::new(node("norm_squares", |n| {
-            let many = [3, 0, 0, 0, 0, 0, 0, 0].repeat(20);
+            let many = [3, 0, 0, 0, 0, 0, 0, 0].repeat(40);
             let fold = fold_of(n);
             fold.extent = 256;
             fold.code = Code::decode(vec![RegType::F], &many).expect("multiplications");

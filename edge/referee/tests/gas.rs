@@ -72,6 +72,15 @@ fn beyond_the_end(numerics: Numerics) -> World {
     large(node, &floats(&[1, 5461]))
 }
 
+/// A product over groups of 1,024 terms, cut in each by a predicate that hides the fold index.
+fn of_a_group() -> World {
+    let mut node = product_node(Numerics::F32, [ELEMENTS / 4096, ELEMENTS / 4096, 4096], 1, 5461);
+    let Kind::Fold(product) = &mut node.kind else { panic!("a product") };
+    let left = coord(0).modulo(1024);
+    product.predicate = Some(Predicate { left, relation: Relation::LessOrEqual, right: fold().modulo(1024) });
+    large(node, &floats(&[1, 5461]))
+}
+
 /// Σ (x − mean)² over a row.
 fn variance() -> World {
     let code = program(|arith, [x, mean]| {
@@ -170,6 +179,7 @@ fn leaves(judges: &mut Judges) -> BTreeMap<&'static str, Figures> {
     let mut tiny = matrix(exact14, 4097);
     tiny.outputs = [1, 5461].map(|node| (node, Tensor::tiny(ELEMENTS, u64::from(node)))).into();
     leaf("exact14 block of the least scales", tiny, 77_777, block);
+    leaf("product block of a group's queries", of_a_group(), 77_777, block);
     leaf("product block beyond the end", beyond_the_end(Numerics::F32), 77_777, block);
     leaf("exact14 block beyond the end", beyond_the_end(exact14), 77_777, block);
     let lane = Piece::Lane(9, 5);

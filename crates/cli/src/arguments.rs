@@ -392,9 +392,9 @@ pub struct Demo {
     /// Where everything is kept: an empty or absent directory; a temporary one, removed at the end, if absent
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// The share of segments that is drawn for checking
-    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
-    pub draw: f64,
+    /// The share of segments that is drawn for checking; half of them, or eight, if absent
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub draw: Option<f64>,
     /// The seed of the chain's beacon; a random one if absent
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

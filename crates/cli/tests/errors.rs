@@ -85,7 +85,7 @@ fn usage() {
     let mut told_all = Vec::new();
     for arguments in [
         &["frobnicate"][..],
-        &["demo"],
+        &["demo", "--dir", "data"],
         &["run", "job.yaml"],
         &["run", "nowhere.yaml", "--out", "out"],
         &["run", "job.yaml", "--out", "data"],

@@ -6,7 +6,6 @@ use common::{Town, role};
 use samebit_market::{JobStage, Ppm};
 use samebit_roles::{Blob, Custodian, Role, Verifier, Whistleblower};
 use samebit_trace::Fault;
-use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_done_and_its_states_are_those_of_a_local_run() {
@@ -48,32 +47,4 @@ async fn a_solver_that_errs_by_one_ulp_loses_and_another_goes_on() {
     assert_eq!(tenures[0].solver, liar);
     assert!(tenures[0].fault.is_some(), "the liar's attempt ended by a fault");
     assert_ne!(tenures.last().expect("there are two").solver, liar);
-}
-
-/// Peers end at any moment and begin again with what is on their disks: nobody who is honest loses anything, and the result is the same.
-#[tokio::test(flavor = "multi_thread")]
-async fn peers_that_are_killed_go_on() {
-    let mut town = Town::found().await;
-    let submitter = town.submit(1).await;
-    town.join(2, vec![role::solver(5)], 0, Vec::new()).await;
-    for account in 3..6 {
-        town.join(account, vec![Role::Verifier(Verifier), Role::Custodian(Custodian)], 1, Vec::new()).await;
-    }
-    let mut kills = 0;
-    while !submitter.is_finished() {
-        // Each in its turn, at moments that have nothing to do with what it does.
-        let account = 2 + kills % 4;
-        tokio::time::sleep(Duration::from_millis(700 + 37 * u64::from(kills % 11))).await;
-        town.kill_and_restart(account, Duration::from_millis(300)).await;
-        kills += 1;
-    }
-    let machine = town.finish(submitter).await;
-    let party = machine.party();
-    let ledger = party.history().head();
-    let job = ledger.market().jobs().next().expect("the job");
-    assert!(kills > 10, "only {kills} were killed");
-    assert_eq!(ledger.settled(job.id), town.truth());
-    assert!(ledger.tenures(job.id).iter().all(|tenure| tenure.fault.is_none()), "nobody lost its attempt");
-    let seats = ledger.market().vault().seats();
-    assert!(seats.iter().all(|seat| seat.rest == samebit_market::params::SEAT), "nobody was fined");
 }

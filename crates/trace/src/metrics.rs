@@ -80,7 +80,8 @@ impl Line {
     }
 }
 
-/// What the lines of a run say.
+/// What the lines of a run say; nothing of a run whose receipt comes without any, as that of a job that others have done.
+#[derive(Default)]
 pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {
@@ -121,10 +122,10 @@ impl Lines {
         Ok(Lines(lines))
     }
 
-    /// What a step's line says otherwise than the step itself; nothing if they agree to the last bit.
+    /// What a step's line says otherwise than the step itself; nothing if they agree to the last bit, or there is none.
     pub fn difference(&self, job: &Job, step: u64, outcome: Outcome) -> Option<String> {
         let right = Line::of(&Metrics::new(job, step, outcome));
-        let held = self.0[step as usize];
+        let held = self.0.get(step as usize)?;
         let pairs = [("loss", held.loss, right.loss), ("grad_norm", held.grad_norm, right.grad_norm)];
         let wrong = pairs.into_iter().find(|(_, a, b)| a.map(f32::to_bits) != b.map(f32::to_bits))?;
         let shown = |value: Option<f32>| value.map_or("null".to_owned(), |value| value.to_string());

@@ -123,7 +123,11 @@ pub fn verify(
     let segments = receipt.segments.len() as u64;
     let mut verification = Verification { segments, executed: Vec::new(), finding: None };
     let is_complete = receipt.ending != Ending::Running && receipt.files.contains_key(metrics::FILE);
-    let lines = Lines::read(folder, runner.job(), receipt.steps_run(), is_complete)?;
+    let has_none = receipt.ending != Ending::Running && !is_complete && !folder.file(metrics::FILE).exists();
+    let lines = match has_none {
+        true => Lines::default(),
+        false => Lines::read(folder, runner.job(), receipt.steps_run(), is_complete)?,
+    };
     verification.finding = match cost(receipt, &program) {
         None => stored_states(folder, receipt, &program)?,
         wrong => wrong,

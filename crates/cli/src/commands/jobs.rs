@@ -45,6 +45,7 @@ pub fn object(job: &Job) -> serde_json::Value {
         "stage": stage(job.stage), "segments": job.segments(), "settled": job.settled,
         "state": job.state, "attempts": job.attempts, "price": show(job.terms.price),
         "solver": job.attempt.as_ref().map(|running| running.solver.to_string()),
+        "claimed": job.attempt.as_ref().map_or(job.settled, |running| running.claimed),
     })
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 /// How often it is looked whether somebody asked to stop.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 /// Letters of a message that are told.
 const TEXT: usize = 160;
 /// Chains on which lies are told and errors made.
@@ -99,12 +99,26 @@ pub fn config(
 /// # Errors
 /// What ends it.
 pub async fn run(driver: Driver, interrupt: &Interrupt) -> Result<Box<dyn samebit_peer::Machine>, Failure> {
-    let (stop, is_stopped) = watch::channel(false);
     let looking = interrupt.clone();
-    tokio::spawn(async move {
+    run_until(driver, async move {
         while !looking.is_asked() {
             tokio::time::sleep(LOOK).await;
         }
+    })
+    .await
+}
+
+/// Lets a driver run until something has happened.
+///
+/// # Errors
+/// What ends it.
+pub async fn run_until(
+    driver: Driver,
+    happens: impl Future<Output = ()> + Send + 'static,
+) -> Result<Box<dyn samebit_peer::Machine>, Failure> {
+    let (stop, is_stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        happens.await;
         let _ = stop.send(true);
     });
     driver.run(is_stopped).await.map_err(failed)

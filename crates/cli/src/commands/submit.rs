@@ -4,37 +4,47 @@
 //! OUT/network/        what the submitter keeps as a peer: its key, the job, states; there as long as the job is on its way
 //! OUT/…               a run's folder, once the job is done
 //! ```
-//! Ctrl-C leaves the job to the network; the same command follows it on. A second Ctrl-C takes the job back while nobody runs it.
+//! Ctrl-C leaves the job to the network; the same command follows it on. A second Ctrl-C within a few seconds takes the job back, if nobody runs it.
 
 use super::network::{self, amount, keys, runtime, terms};
-use super::peer::{config, failed};
+use super::peer::{LOOK, config, failed, run_until};
 use super::run::{VERSION, read_job};
 use crate::arguments::{Global, Submit as Arguments};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::files;
 use crate::interrupt::Interrupt;
-use crate::machine::{ChainConfig, Machine};
+use crate::machine::{self, ChainConfig};
 use crate::progress::{Progress, spin};
 use crate::screen::Screen;
 use samebit_commit::Digest;
-use samebit_market::{Amount, JobId, JobStage, Seconds};
-use samebit_peer::{Compute, Config, Observer, Shelf, Store, start};
+use samebit_market::{Amount, JobId, JobStage, MarketMessage, Seconds};
+use samebit_peer::{Compute, Config, Machine, Observer, Shelf, Store, start};
 use samebit_recipe::{Prepared, save_model};
+use samebit_roles::party::{Action, Event};
 use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
 use samebit_trace::{Cost, Ending, Folder, Job, Receipt, RunRecord, parcel};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 
 /// What the job costs at most, unless it says otherwise.
 const BUDGET: Amount = Amount(100 * 1_000_000_000_000_000_000);
 
+/// What is said at the first Ctrl-C.
+const LEAVING: &str =
+    "leaving the job to the network; once more within three seconds takes it back, if nobody runs it";
+/// How long a second Ctrl-C is waited for, and how long the chain may take to take the job back.
+const SECOND: Duration = Duration::from_secs(3);
+const TAKING_BACK: Duration = Duration::from_secs(60);
+
 /// Has a job done.
 pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome {
     network::remark(LevelFilter::WARN)?;
-    let machine = Machine::choose(global)?;
+    let machine = machine::Machine::choose(global)?;
     let chain = ChainConfig::of_project()?;
     let file = samebit_recipe::Job::load(&arguments.job)?;
     let mut prepared = read_job(&file)?;
@@ -48,7 +58,7 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
     let home = arguments.out.join("network");
     let shelf = place(&home, &job, &states)?;
     let order = order(arguments, &file, &job)?;
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen_until(3, LEAVING);
     let followed = runtime()?.block_on(async {
         let protocol = network::reach(&arguments.connection, &chain).await?;
         let identity = keys::identity(&arguments.key, &home, protocol.site().chain_id)?;
@@ -146,14 +156,18 @@ async fn follow(
     screen: &Screen,
 ) -> Result<Followed, Failure> {
     let seen = Arc::new(Mutex::new(Seen::default()));
+    let is_unwanted = Arc::new(AtomicBool::new(false));
     let watcher = Watcher {
         screen: *screen,
         order,
         progress: Progress::new("segments", 0, job.segment_count(), 0),
         seen: seen.clone(),
     };
-    let driver = start(config, |party| Box::new(party), Box::new(watcher)).await.map_err(failed)?;
-    super::peer::run(driver, interrupt).await?;
+    let wrap = |party| -> Box<dyn Machine> {
+        Box::new(Unwanted { party, is_unwanted: is_unwanted.clone(), told: None })
+    };
+    let driver = start(config, wrap, Box::new(watcher)).await.map_err(failed)?;
+    run_until(driver, asked_to_leave(interrupt.clone(), is_unwanted.clone())).await?;
     let seen = seen.lock().expect("nobody panics with it");
     Ok(match (seen.id, seen.stage) {
         (Some(id), Some(stage)) if stage != JobStage::Open && stage != JobStage::Running => {
@@ -214,6 +228,58 @@ impl Saved<'_> {
             "final_state": receipt.final_state, "segments": ends.len(), "out": self.arguments.out,
         }));
         Ok(Exit::Ok)
+    }
+}
+
+/// Ends when somebody leaves the job, or wants it back and has waited for the chain.
+async fn asked_to_leave(interrupt: Interrupt, is_unwanted: Arc<AtomicBool>) {
+    while !interrupt.is_asked() {
+        tokio::time::sleep(LOOK).await;
+    }
+    let left = Instant::now();
+    while left.elapsed() < SECOND {
+        if interrupt.times() > 1 {
+            is_unwanted.store(true, Ordering::SeqCst);
+            return tokio::time::sleep(TAKING_BACK).await;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The submitter, which takes its jobs back once they are not wanted any more, if the chain allows it.
+struct Unwanted {
+    party: Party<Arithmetic>,
+    is_unwanted: Arc<AtomicBool>,
+    /// The last block in which it was said.
+    told: Option<Digest>,
+}
+
+impl Unwanted {
+    fn taking_back(&mut self) -> Option<Action> {
+        let head = self.party.history().head();
+        if !self.is_unwanted.load(Ordering::SeqCst) || self.told == Some(head.name()) {
+            return None;
+        }
+        let owner = self.party.owner();
+        let job = head.market().jobs().find(|job| job.poster == owner && job.stage == JobStage::Open)?;
+        self.told = Some(head.name());
+        Some(Action::Send(MarketMessage::Cancel { job: job.id }.into()))
+    }
+}
+
+impl Machine for Unwanted {
+    fn on(&mut self, now: Seconds, event: Event) -> Vec<Action> {
+        let mut actions = self.party.on(now, event);
+        actions.extend(self.taking_back());
+        actions
+    }
+
+    fn recall(&mut self, now: Seconds, event: Event) -> Vec<Action> {
+        self.party.recall(now, event)
+    }
+
+    fn party(&self) -> &Party<Arithmetic> {
+        &self.party
     }
 }
 

@@ -10,7 +10,6 @@ use samebit_ops::Cpu;
 use samebit_peer::{Compute, Config, Identity, Machine, Observer, Store, start};
 use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
 use samebit_trace::{Fault, Job, Runner, parcel};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,21 +37,14 @@ pub mod role {
 
 type Running = JoinHandle<Box<dyn Machine>>;
 
-/// What a peer is there for.
-#[derive(Clone)]
-struct Part {
-    roles: Vec<Role>,
-    seats: usize,
-    faults: Vec<Fault>,
-}
-
 /// See the module.
 pub struct Town {
     folder: TempDir,
-    devnet: Devnet,
+    /// Dropping it stops the chain.
+    _devnet: Devnet,
     protocol: Protocol,
     stop: watch::Sender<bool>,
-    peers: BTreeMap<u32, (Part, Running)>,
+    peers: Vec<Running>,
     pub job: Job,
     states: Vec<Vec<u32>>,
 }
@@ -66,28 +58,24 @@ impl Town {
         let protocol = Protocol::at(client, contracts).await.expect("they are there");
         let (program, states, tables) = gpt(Dims { steps: 8, layers: 1, ..Dims::default() });
         let job = Job::new(program, tables, &states, 8, 2);
-        Town { folder, devnet, protocol, stop: watch::channel(false).0, peers: BTreeMap::new(), job, states }
+        Town {
+            folder,
+            _devnet: devnet,
+            protocol,
+            stop: watch::channel(false).0,
+            peers: Vec::new(),
+            job,
+            states,
+        }
     }
 
     /// A peer that plays these roles.
     pub async fn join(&mut self, account: u32, roles: Vec<Role>, seats: usize, faults: Vec<Fault>) -> Owner {
-        self.begin(account, Part { roles, seats, faults }).await;
-        dispute_owner(account)
-    }
-
-    /// Ends a peer between any two instructions of its loop, and starts it again after a while.
-    pub async fn kill_and_restart(&mut self, account: u32, after: Duration) {
-        let (part, running) = self.peers.remove(&account).expect("it was there");
-        running.abort();
-        let _ = running.await;
-        tokio::time::sleep(after).await;
-        self.begin(account, part).await;
-    }
-
-    async fn begin(&mut self, account: u32, part: Part) {
-        let Part { roles, seats, faults } = part.clone();
-        let running = self.start(self.config(account, roles, seats, faults), Box::new(())).await;
-        self.peers.insert(account, (part, running));
+        let config = self.config(account, roles, seats, faults);
+        let owner = config.identity.owner();
+        let running = self.start(config, Box::new(())).await;
+        self.peers.push(running);
+        owner
     }
 
     /// A peer that has the job done, and ends when it is.
@@ -114,7 +102,7 @@ impl Town {
     pub async fn finish(&mut self, submitter: Running) -> Box<dyn Machine> {
         let done = tokio::time::timeout(PATIENCE, submitter).await.expect("the job is done in time");
         self.stop.send(true).expect("there are peers");
-        for (_, (_, peer)) in std::mem::take(&mut self.peers) {
+        for peer in self.peers.drain(..) {
             peer.await.expect("it ends");
         }
         done.expect("it ends")
@@ -129,7 +117,9 @@ impl Town {
             runner.write_state(index, words).expect("the job's");
         }
         let mut run = |segment| {
-            self.job.segment(segment).for_each(|step| drop(runner.step(step).expect("a step")));
+            for step in self.job.segment(segment) {
+                runner.step(step).expect("a step");
+            }
             runner.state_root()
         };
         (0..self.job.segment_count()).map(&mut run).collect()
@@ -152,10 +142,6 @@ impl Town {
             seats,
         }
     }
-}
-
-fn dispute_owner(account: u32) -> Owner {
-    Identity::from_signer(accounts::key(account)).owner()
 }
 
 /// Ends when the job is done and everything that is settled is here.

@@ -1,6 +1,6 @@
 //! The bill: who was paid, who was caught, what it took, and whether the result is that of a local run.
 
-use super::cast::{Cast, Member};
+use super::cast::{Cast, LIAR, Member};
 use super::local::Local;
 use crate::commands::dispute::report::Spot;
 use crate::commands::network::amount::show;
@@ -145,15 +145,16 @@ impl Bill {
         let is_same = result == truth;
         screen.say(format!("delivered   {result}\nlocal run   {truth}"));
         screen.say(if is_same { "the same to the last bit" } else { "NOT THE SAME" });
-        let outcome = match (is_same, caught.len() >= 2) {
+        let is_caught = caught.iter().any(|caught| caught.who == LIAR);
+        let outcome = match (is_same, is_caught) {
             (true, true) => "ok",
-            (true, false) => "not all were caught",
+            (true, false) => "the liar was not caught",
             _ => "another state was delivered",
         };
         screen.object(&json!({
             "outcome": outcome, "job": job.id.to_string(), "final_state": result, "local_final_state": truth,
             "processes": cast.members().iter().map(|member| &member.name).collect::<Vec<_>>(),
-            "disputes": disputes, "caught": caught,
+            "killed": cast.victim(), "disputes": disputes, "caught": caught,
             "slashed": self.slashed(ledger, job, names), "reassigned": redone,
             "paid": balances.iter().map(|(name, balance)| (name, signed(*balance))).collect::<BTreeMap<_, _>>(),
             "overhead": { "cpu_seconds": cpu, "of_local": if alone > 0.0 { all / alone } else { 0.0 } },
@@ -161,7 +162,7 @@ impl Bill {
         }));
         match outcome {
             "ok" => Ok(Exit::Ok),
-            "not all were caught" => Err(Failure::new(Exit::Failed, outcome)),
+            "the liar was not caught" => Err(Failure::new(Exit::Failed, outcome)),
             _ => Err(Failure::new(Exit::Mismatch, outcome)),
         }
     }

@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use samebit_chain::accounts;
 use samebit_chain::protocol::owner;
-use samebit_market::Owner;
+use samebit_market::{Job, Owner};
 use samebit_roles::Ledger;
 use samebit_trace::Fault;
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ use tokio::process::{Child, Command};
 
 /// How long a process may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The solver that errs.
+pub const LIAR: &str = "solver-1";
 
 /// A process.
 pub struct Member {
@@ -36,7 +39,7 @@ pub struct Cast {
     folder: PathBuf,
     members: Vec<Member>,
     names: Names,
-    /// The solver that is to be killed, until it is.
+    /// The solver that was killed.
     victim: Option<String>,
 }
 
@@ -52,7 +55,7 @@ fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
     };
     let solver = |name, price: &str| part(name, &["peer", "--roles", "solver", "--price", price]);
-    let mut liar = solver("solver-1", "10");
+    let mut liar = solver(LIAR, "10");
     liar.arguments.extend(["--inject-fault".to_owned(), lie.to_string()]);
     let [job, out] = [job, out].map(|path| path.display().to_string());
     vec![
@@ -76,7 +79,7 @@ impl Cast {
     pub fn start(town: &Town, job: &Path, lie: &Fault, draw: f64) -> Result<Cast, Failure> {
         let folder = town.folder.clone();
         let names = Names(BTreeMap::new());
-        let mut cast = Cast { folder, members: Vec::new(), names, victim: Some("solver-2".to_owned()) };
+        let mut cast = Cast { folder, members: Vec::new(), names, victim: None };
         for (account, part) in (1u32..).zip(parts(job, &cast.out(), lie)) {
             let mut command = cast.command(part.name, &part.arguments)?;
             command.args(["--account", &account.to_string(), "--poll-ms", "100"]);
@@ -142,22 +145,28 @@ impl Cast {
         &self.members
     }
 
-    /// Kills the victim as soon as it has claimed something.
+    /// Kills the first honest solver that has claimed something.
     pub fn kill_when_due(&mut self, ledger: &Ledger, screen: &Screen) {
-        let Some(victim) = &self.victim else { return };
-        let Some(member) = self.members.iter_mut().find(|member| member.name == *victim) else { return };
-        let has_claimed = ledger.market().jobs().any(|job| {
-            job.attempt
-                .as_ref()
-                .is_some_and(|running| running.solver == member.owner && !running.batches.is_empty())
-        });
-        if has_claimed {
-            member.measure();
-            // It may have ended by itself.
-            let _ = member.child.start_kill();
-            screen.say(format!("          {victim} is killed with signal 9"));
-            self.victim = None;
+        if self.victim.is_some() {
+            return;
         }
+        let claimed = |job: &Job| {
+            let running = job.attempt.as_ref().filter(|running| !running.batches.is_empty())?;
+            Some(running.solver)
+        };
+        let solvers: Vec<Owner> = ledger.market().jobs().filter_map(claimed).collect();
+        let is_due = |member: &&mut Member| member.name != LIAR && solvers.contains(&member.owner);
+        let Some(member) = self.members.iter_mut().find(is_due) else { return };
+        member.measure();
+        // It may have ended by itself.
+        let _ = member.child.start_kill();
+        screen.say(format!("          {} is killed with signal 9", member.name));
+        self.victim = Some(member.name.clone());
+    }
+
+    /// Who was killed.
+    pub fn victim(&self) -> Option<&str> {
+        self.victim.as_deref()
     }
 
     /// Reads what CPU time the processes have taken.
@@ -170,14 +179,14 @@ impl Cast {
     /// # Errors
     /// One of them has failed, or a process that should still run has ended.
     pub fn have_ended(&mut self) -> Result<bool, Failure> {
-        let victim_is_gone = self.victim.is_none();
+        let victim = self.victim.clone();
         let mut open = 2;
         for member in &mut self.members {
             let ended = member.child.try_wait().map_err(|error| failed(&member.name, &error))?;
             let Some(status) = ended else { continue };
             let may_end = ["submitter", "local"].contains(&member.name.as_str());
             member.has_succeeded = Some(status.success());
-            let is_killed = member.name == "solver-2" && victim_is_gone;
+            let is_killed = victim.as_ref() == Some(&member.name);
             if may_end && status.success() {
                 open -= 1;
             } else if !is_killed {

@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(1_800);
 /// How long after the end money may still come.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
+/// Segments that are drawn, unless told otherwise and if the job has them: half of a longer job's.
+const DRAWN: f64 = 8.0;
 /// The job that is run unless another one is given, and its data.
 const JOB: &str = include_str!("../../../../../examples/demo.yaml");
 const DATA: &str = include_str!("../../../../../examples/demo.txt");
@@ -52,6 +54,8 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         None => write_job(place.path())?,
     };
     let local = Local::prepare(&job, &machine)?;
+    // Where there are few segments more of them are drawn, so that whoever copies is likely to be among the drawn.
+    let draw = arguments.draw.unwrap_or_else(|| (DRAWN / local.job().segment_count() as f64).clamp(0.5, 1.0));
     runtime()?.block_on(async {
         let seed = match arguments.seed {
             Some(seed) => seed,
@@ -60,12 +64,12 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         let town = Town::found(place.path(), arguments.pace, seed).await?;
         screen.note(format!(
             "the beacon's seed is {seed}, {:.0} % of the segments are drawn, 1 % of the errors are forced; the chain's clock runs {} times as fast",
-            arguments.draw * 100.0,
+            draw * 100.0,
             arguments.pace
         ));
         let lie = local.lie()?;
         screen.note(format!("solver-1 will err: {lie}"));
-        let mut cast = Cast::start(&town, &job, &lie, arguments.draw)?;
+        let mut cast = Cast::start(&town, &job, &lie, draw)?;
         let mut reader = Reader::open(&town.protocol, 1).await?;
         let mut bill = Bill::default();
         let ended = watch(&mut cast, &mut reader, &mut bill, screen, &interrupt).await;

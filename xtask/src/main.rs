@@ -3,6 +3,7 @@
 mod command;
 mod contracts;
 mod foundry;
+mod hosts;
 mod layers;
 mod profiles;
 mod ptx;
@@ -22,6 +23,7 @@ cargo xtask vectors         writes the golden files again: a diff in them is a c
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
 cargo xtask contracts       compiles the contracts, compares them with the artifacts, runs forge's invariants; needs Node
+cargo xtask hosts           five hosts with their own addresses do a job over a bad network; needs Linux, root, iproute2 and Python
 cargo xtask bench [ROUNDS]  speed side by side; with PyTorch if SAMEBIT_PYTHON names a python that has it
 cargo xtask convergence     trains small GPTs in every profile, two seeds (an hour; goes on where it was stopped), writes docs/convergence.md
 cargo xtask deny            licences and sources of dependencies (needs cargo-deny)";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["ptx"] => ptx::ptx(&root()),
         ["foundry"] => foundry::foundry(&root()),
         ["contracts"] => contracts::contracts(&root()),
+        ["hosts"] => hosts::hosts(&root()),
         ["bench", rest @ ..] => bench(rest),
         ["convergence", rest @ ..] => convergence(rest),
         ["deny"] => deny(),

@@ -27,7 +27,9 @@ impl Directory {
             return false;
         };
         let Ok(Registered(address)) = Registered::from_bytes(bytes) else { return false };
-        if self.peers.get(&said.sender) == Some(&address) {
+        // A name is its first owner's: nobody else sends others elsewhere with it.
+        let is_taken = self.owners.get(&address.peer).is_some_and(|owner| *owner != said.sender);
+        if is_taken || self.peers.get(&said.sender) == Some(&address) {
             return false;
         }
         self.owners.insert(address.peer, said.sender);
@@ -54,7 +56,8 @@ impl Directory {
     /// All peers but one, for the network.
     pub fn others(&self, me: PeerId) -> Vec<PeerAddress> {
         let mut all: BTreeMap<PeerId, PeerAddress> = BTreeMap::new();
-        for address in self.named.iter().chain(self.peers.values()) {
+        // Who was named by hand is where that says.
+        for address in self.peers.values().chain(&self.named) {
             all.insert(address.peer, address.clone());
         }
         all.remove(&me);

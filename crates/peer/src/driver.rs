@@ -27,7 +27,7 @@ use samebit_market::{Amount, Message as MarketOrMoney, Owner, Seconds, StakeMess
 use samebit_net::quic::Quic;
 use samebit_net::{Command, Event as Heard, Network, Topic};
 use samebit_roles::party::{Action, Event, Outcome, Task};
-use samebit_roles::{Block, Message};
+use samebit_roles::{Blob, Block, Message};
 use std::ops::ControlFlow;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -44,6 +44,9 @@ pub enum DriverError {
     /// It does not follow the chain any more.
     #[error("the chain cannot be followed: {0}")]
     Chain(ProtocolError),
+    /// The chain has accepted what this version refuses: its contracts are not those of this version.
+    #[error("the chain has accepted what this version refuses: {0} (hint: use the version of its contracts)")]
+    Refused(samebit_roles::Refusal),
     /// Its network has ended.
     #[error("the network has ended")]
     Network,
@@ -87,6 +90,8 @@ struct Running {
     transfers: Transfers,
     sending: JoinSet<Vec<Sent>>,
     now: Seconds,
+    /// Whether the chain was read to its end once: until then nothing is done about what is long over.
+    is_current: bool,
 }
 
 impl Driver {
@@ -100,14 +105,23 @@ impl Driver {
         }
         let letters = Letters::new(Domain::from(self.machine.party().history().head().market().site()));
         let transfers = Transfers::new(self.store.shelf().clone());
-        let mut running =
-            Running { parts: self, letters, transfers, sending: JoinSet::new(), now: Seconds(0) };
+        let mut running = Running {
+            parts: self,
+            letters,
+            transfers,
+            sending: JoinSet::new(),
+            now: Seconds(0),
+            is_current: false,
+        };
+        if running.parts.store.is_enrolled()? {
+            running.parts.enrolment.recall();
+        }
         running.meet();
         let ended = loop {
             let step = tokio::select! {
                 biased;
                 _ = stop.changed() => break Ok(()),
-                Some((task, outcome)) = running.parts.done.recv() => running.tell(Event::Done(task, outcome)),
+                Some((task, outcome)) = running.parts.done.recv() => running.done(task, outcome),
                 Some(sent) = running.sending.join_next() => running.sent(sent),
                 blocks = running.parts.blocks.recv() => match blocks {
                     Some(blocks) => running.follow(blocks),
@@ -143,13 +157,21 @@ impl Running {
         Ok(self.observe())
     }
 
+    fn done(&mut self, task: Task, outcome: Outcome) -> Step {
+        if let Task::Check { blob, .. } = &task {
+            self.transfers.checked(*blob);
+        }
+        self.tell(Event::Done(task, outcome))
+    }
+
     fn observe(&mut self) -> ControlFlow<()> {
         self.parts.observer.changed(self.parts.machine.party())
     }
 
-    /// Takes note of blocks: acts on the last one only, for those before it are over.
+    /// Takes note of blocks, none of them once all are read: acts on the last one only, for those before it are over.
     fn follow(&mut self, blocks: Result<Vec<Block>, ProtocolError>) -> Step {
         let blocks = blocks.map_err(DriverError::Chain)?;
+        self.is_current |= blocks.is_empty();
         let mut has_moved = false;
         for block in blocks {
             self.now = self.now.max(block.moment.time);
@@ -159,15 +181,25 @@ impl Running {
             }
             let actions = self.parts.machine.recall(self.now, Event::Block(block));
             self.act(actions)?;
+            if let Some(refusal) = self.parts.machine.party().refused() {
+                return Err(DriverError::Refused(refusal.clone()));
+            }
         }
         if has_moved {
             self.meet();
         }
+        if !self.is_current {
+            return Ok(GO_ON);
+        }
+        let was_enrolled = self.parts.enrolment.is_done();
         let (directory, party) = (&self.parts.directory, self.parts.machine.party());
         match self.parts.enrolment.wants(party, directory) {
             Some(Duty::Say(message)) => self.send(vec![message]),
             Some(Duty::PayIn(amount)) => self.pay_in(amount),
             None => {}
+        }
+        if !was_enrolled && self.parts.enrolment.is_done() {
+            self.parts.store.keep_enrolled()?;
         }
         self.tell(Event::Tick)
     }
@@ -217,8 +249,9 @@ impl Running {
 
     /// Hands a command to the network; one that it has no room for is as lost as one on the way: what is wanted is wanted again.
     fn command(&mut self, command: Command) {
-        if let Err(error) = self.parts.network.send(command) {
+        if let Err(error) = self.parts.network.send(command.clone()) {
             tracing::warn!(%error, "a command is dropped");
+            self.transfers.dropped(&command);
         }
     }
 
@@ -306,12 +339,13 @@ impl Running {
                 if let Err(error) = fetched {
                     tracing::info!(?blob, %error, "not fetched");
                 }
+                // The file is going to be moved, or is of no value.
+                if !self.transfers.is_provided(blob) {
+                    self.command(Command::Forget(blob));
+                }
                 match arrived {
                     None => Ok(GO_ON),
-                    Some((blob_of, from)) => {
-                        self.command(Command::Forget(blob));
-                        self.tell(Event::Arrived { blob: blob_of, from })
-                    }
+                    Some((blob, from)) => self.arrived(blob, from),
                 }
             }
             Heard::Refused { peer, reason } => {
@@ -330,13 +364,24 @@ impl Running {
         }
     }
 
+    /// Something has come: it is looked at, unless it has come another way since.
+    fn arrived(&mut self, blob: Blob, from: Owner) -> Step {
+        if self.parts.machine.party().records().holds(blob) {
+            self.transfers.checked(blob);
+            std::fs::remove_file(self.parts.store.shelf().incoming(blob, from)).ok();
+            return Ok(GO_ON);
+        }
+        self.tell(Event::Arrived { blob, from })
+    }
+
     /// A notice counts if it is signed; its signature is kept if the roles take note of it.
     fn notice(&mut self, body: &[u8]) -> Step {
         let Ok(spoken) = Spoken::from_bytes(body) else { return Ok(GO_ON) };
         let Some(from) = self.letters.signer(&spoken) else { return Ok(GO_ON) };
         let notice = spoken.notice;
+        let was_known = self.parts.machine.party().remembers(from, &notice);
         let _ = self.parts.machine.recall(self.now, Event::Notice { from, notice });
-        if !self.parts.machine.party().remembers(from, &notice) {
+        if was_known || !self.parts.machine.party().remembers(from, &notice) {
             return Ok(GO_ON);
         }
         self.letters.keep(from, word(&notice), spoken.signature);

@@ -4,7 +4,7 @@ use crate::directory::Directory;
 use crate::speech::Registered;
 use samebit_commit::Canonical;
 use samebit_market::params::SEAT;
-use samebit_market::{Amount, Height, Message as MarketOrMoney, Owner, StakeMessage};
+use samebit_market::{Amount, Height, JobId, Message as MarketOrMoney, Owner, StakeMessage};
 use samebit_net::PeerAddress;
 use samebit_roles::{Arithmetic, Message, Party};
 
@@ -30,6 +30,8 @@ pub struct Enrolment {
     pub free: Amount,
     /// Seats that it keeps.
     pub seats: usize,
+    /// The job for which the money is: once it is on the chain nothing is paid in.
+    pub job: Option<JobId>,
     /// What was said last, and when.
     said: Option<(Duty, Height)>,
     /// Whether it had all of it once: what is lost later is for its owner to decide about.
@@ -38,17 +40,25 @@ pub struct Enrolment {
 
 impl Enrolment {
     /// What a peer takes part with.
-    pub fn new(address: Option<PeerAddress>, free: Amount, seats: usize) -> Enrolment {
-        Enrolment { address, free, seats, said: None, is_done: false }
+    pub fn new(address: Option<PeerAddress>, free: Amount, seats: usize, job: Option<JobId>) -> Enrolment {
+        Enrolment { address, free, seats, job, said: None, is_done: false }
+    }
+
+    /// Whether money and seats are there, or were once.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Takes note that they were there in an earlier life.
+    pub fn recall(&mut self) {
+        self.is_done = true;
     }
 
     /// What is to be done now: one thing at a time, in order.
     pub fn wants(&mut self, party: &Party<Arithmetic>, directory: &Directory) -> Option<Duty> {
         let now = party.history().head().now().height;
-        let Some(duty) = self.next(party, directory) else {
-            self.is_done = true;
-            return None;
-        };
+        self.is_done |= self.has_enough(party);
+        let duty = self.next(party, directory)?;
         if self.said.as_ref().is_some_and(|(said, at)| *said == duty && now.0 < at.0 + PATIENCE) {
             return None;
         }
@@ -67,12 +77,25 @@ impl Enrolment {
         if self.is_done {
             return None;
         }
-        let missing = self.seats.saturating_sub(seats_of(party, me)) as u64;
-        let (needed, free) = (self.free.plus(SEAT.times(missing)), party.history().head().market().free(me));
+        let (missing, needed) = self.needed(party);
+        let free = party.history().head().market().free(me);
         if free < needed {
             return Some(Duty::PayIn(Amount(needed.0 - free.0)));
         }
         if missing > 0 { say(StakeMessage::Join) } else { None }
+    }
+
+    /// Seats that are missing, and the money that has to be free for them and beside them.
+    fn needed(&self, party: &Party<Arithmetic>) -> (u64, Amount) {
+        let missing = self.seats.saturating_sub(seats_of(party, party.owner())) as u64;
+        (missing, self.free.plus(SEAT.times(missing)))
+    }
+
+    fn has_enough(&self, party: &Party<Arithmetic>) -> bool {
+        let ledger = party.history().head();
+        let (missing, needed) = self.needed(party);
+        let is_posted = self.job.is_some_and(|job| ledger.job(job).is_some());
+        is_posted || (missing == 0 && ledger.market().free(party.owner()) >= needed)
     }
 }
 

@@ -11,6 +11,7 @@ use samebit_roles::party::{Outcome, Ran, Task};
 use samebit_roles::{Arithmetic, Blob, Piece, Segment};
 use samebit_trace::{Fault, Job, Replay, Runner, TraceError, interior_evidence, parcel};
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::mpsc;
 
@@ -56,9 +57,15 @@ impl Executor {
         let queue = Arc::new(Queue::default());
         let (tasks, told) = (queue.clone(), done.clone());
         let work = move || {
-            let mut worker = Worker::new(shelf, compute);
+            let mut worker = Worker::new(shelf.clone(), compute.clone());
             while let Some(task) = tasks.next() {
-                let outcome = worker.perform(&task);
+                let performed = catch_unwind(AssertUnwindSafe(|| worker.perform(&task)));
+                let outcome = performed.unwrap_or_else(|_| {
+                    // What it held may be half changed.
+                    worker = Worker::new(shelf.clone(), compute.clone());
+                    tracing::error!(?task, "a task has panicked");
+                    Outcome::Failed
+                });
                 if told.send((task, outcome)).is_err() {
                     return;
                 }
@@ -151,10 +158,7 @@ impl Worker {
         let path = self.shelf.incoming(blob, from);
         let found = match blob {
             Blob::Job(spec) => parcel::read_job(&path, spec).map(|job| Outcome::Job(Box::new(outline(&job)))),
-            Blob::State(root) => parcel::check_state(&path).map(|found| match found == root {
-                true => Outcome::State,
-                false => Outcome::False,
-            }),
+            Blob::State(root) => parcel::check_state(&path, root).map(|()| Outcome::State),
         };
         let outcome = match found {
             Err(TraceError::Malformed { reason, .. }) => {

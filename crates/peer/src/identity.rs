@@ -95,9 +95,20 @@ impl Identity {
         let (Some(folder), Some(name), false) = (path.parent(), name, path.exists()) else {
             return Err(KeyError::Keystore { path: path.to_owned(), detail: there.to_string() });
         };
+        // Whole and on the disk before it has its name: money may be sent to it as soon as this returns.
+        let partial = format!("{name}.partial");
         let mut random = rand::rngs::OsRng;
-        let written = eth_keystore::encrypt_key(folder, &mut random, &self.key[..], password, Some(name));
-        written.map(drop).map_err(|error| keystore(path, &error))
+        let written = eth_keystore::encrypt_key(folder, &mut random, &self.key[..], password, Some(&partial));
+        written.map_err(|error| keystore(path, &error))?;
+        let place = || {
+            std::fs::File::open(folder.join(&partial))?.sync_all()?;
+            std::fs::rename(folder.join(&partial), path)?;
+            std::fs::File::open(folder)?.sync_all()
+        };
+        place().map_err(|error: std::io::Error| KeyError::Keystore {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        })
     }
 
     /// Whose money it uses.

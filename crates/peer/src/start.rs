@@ -13,7 +13,7 @@ use samebit_chain::SenderOptions;
 use samebit_chain::protocol::{self, BlockLog, Protocol, ProtocolError};
 use samebit_chain::{ClientError, LogOptions};
 use samebit_commit::{Tag, Words};
-use samebit_market::Amount;
+use samebit_market::{Amount, JobId};
 use samebit_net::quic::{self, Quic};
 use samebit_net::{NetworkId, PeerAddress};
 use samebit_roles::{Arithmetic, Block, Party, Role, Said};
@@ -50,6 +50,8 @@ pub struct Config {
     pub free: Amount,
     /// Seats that it takes.
     pub seats: usize,
+    /// The job for which its money is, if that is what it is for.
+    pub job: Option<JobId>,
 }
 
 /// Why a peer could not be started.
@@ -99,7 +101,7 @@ pub async fn start(
         machine: wrap(party),
         executor: Executor::start(store.shelf().clone(), config.compute, told),
         directory: Directory::new(config.peers),
-        enrolment: Enrolment::new(Some(address), config.free, config.seats),
+        enrolment: Enrolment::new(Some(address), config.free, config.seats, config.job),
         identity,
         protocol,
         sender,
@@ -119,12 +121,17 @@ fn network_id(protocol: &Protocol) -> NetworkId {
 
 /// Reads the chain and passes on its blocks. A chain that does not answer is asked again, less and less often; only what can never be read ends it.
 async fn follow(mut log: BlockLog, poll: Duration, blocks: mpsc::Sender<Result<Vec<Block>, ProtocolError>>) {
-    let mut pause = poll;
+    let (mut pause, mut has_told_end) = (poll, false);
     loop {
         match log.poll().await {
-            Ok(read) if read.is_empty() => pause = poll,
             Ok(read) => {
-                pause = Duration::ZERO;
+                // None says that all are read, once after each that were.
+                pause = if read.is_empty() { poll } else { Duration::ZERO };
+                if read.is_empty() && has_told_end {
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
+                has_told_end = read.is_empty();
                 if blocks.send(Ok(read.into_iter().map(roles_block).collect())).await.is_err() {
                     return;
                 }

@@ -14,7 +14,7 @@ use samebit_dispute::{Amount, Opened, Seconds};
 use samebit_market::{Owner, SegmentId};
 use samebit_roles::party::{Outline, Ran, Record};
 use samebit_roles::{Blob, Piece, Terms, question};
-use samebit_trace::{Job, TraceError, parcel};
+use samebit_trace::{Job, parcel};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,10 @@ use std::path::{Path, PathBuf};
 const RAN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("ran");
 /// Results of tracing them.
 const TRACED: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("traced");
+/// What was done once for all, by name.
+const DONE: TableDefinition<'_, &str, ()> = TableDefinition::new("done");
+/// The name of having paid in what it takes to take part.
+const ENROLLED: &str = "enrolled";
 /// Steps of a segment (job.md §9).
 const LEAVES_LIMIT: u32 = samebit_market::params::SEGMENT_STEPS_LIMIT as u32;
 
@@ -52,9 +56,6 @@ pub enum StoreError {
         /// What is wrong.
         source: DecodeError,
     },
-    /// A parcel of its own cannot be read.
-    #[error(transparent)]
-    Parcel(#[from] TraceError),
 }
 
 /// See the module.
@@ -120,6 +121,12 @@ impl Store {
             let path = folder.join(name);
             fs::create_dir_all(&path).map_err(|source| StoreError::File { path, source })?;
         }
+        // Nobody has looked at what lies there, and nobody will.
+        let incoming = folder.join("incoming");
+        let file = |source| StoreError::File { path: incoming.clone(), source };
+        for entry in fs::read_dir(&incoming).map_err(file)? {
+            entry.and_then(|entry| fs::remove_file(entry.path())).map_err(file)?;
+        }
         let path = folder.join("results.redb");
         let database = Database::create(&path)
             .map_err(|error| StoreError::Database { path, detail: error.to_string() })?;
@@ -149,6 +156,33 @@ impl Store {
         write().map_err(|error| self.broken(&error))
     }
 
+    /// Keeps that the peer has paid in what it takes to take part, once for all.
+    ///
+    /// # Errors
+    /// A disk that is full or broken.
+    pub fn keep_enrolled(&self) -> Result<(), StoreError> {
+        let write = || -> Result<(), redb::Error> {
+            let transaction = self.database.begin_write()?;
+            transaction.open_table(DONE)?.insert(ENROLLED, ())?;
+            Ok(transaction.commit()?)
+        };
+        write().map_err(|error| self.broken(&error))
+    }
+
+    /// Whether it has.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub fn is_enrolled(&self) -> Result<bool, StoreError> {
+        let read = || -> Result<bool, redb::Error> {
+            match self.database.begin_read()?.open_table(DONE) {
+                Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
+                table => Ok(table?.get(ENROLLED)?.is_some()),
+            }
+        };
+        read().map_err(|error| self.broken(&error))
+    }
+
     /// All that is kept.
     ///
     /// # Errors
@@ -156,8 +190,11 @@ impl Store {
     pub fn records(&self) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::new();
         for spec in self.names("jobs")? {
-            let job = parcel::read_job(&self.shelf.path(Blob::Job(spec)), spec)?;
-            records.push(Record::Job(spec, Box::new(outline(&job))));
+            match parcel::read_job(&self.shelf.path(Blob::Job(spec)), spec) {
+                Ok(job) => records.push(Record::Job(spec, Box::new(outline(&job)))),
+                // It is as if it was not held: it is fetched again if somebody wants it.
+                Err(error) => tracing::warn!(%error, "a job cannot be read"),
+            }
         }
         records.extend(self.names("states")?.into_iter().map(Record::State));
         for (piece, value) in self.rows(RAN)? {

@@ -12,7 +12,7 @@ use samebit_commit::Canonical;
 use samebit_market::Owner;
 use samebit_net::{Blob as Parcel, Command, PeerId, QuestionId, RequestId};
 use samebit_roles::Blob;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// See the module.
@@ -24,6 +24,8 @@ pub struct Transfers {
     asked: BTreeMap<RequestId, Fetching>,
     /// What is being fetched.
     fetching: BTreeMap<Parcel, Fetching>,
+    /// What has come and is being looked at.
+    checking: BTreeSet<Blob>,
     /// What others have asked for and was not answered.
     asking: BTreeMap<(Blob, Owner), Vec<QuestionId>>,
     /// Parcels of which the transport is finding the name.
@@ -48,6 +50,7 @@ impl Transfers {
             requests: 0,
             asked: BTreeMap::new(),
             fetching: BTreeMap::new(),
+            checking: BTreeSet::new(),
             asking: BTreeMap::new(),
             named: BTreeMap::new(),
             provided: BTreeMap::new(),
@@ -57,7 +60,8 @@ impl Transfers {
     /// Asks a peer where a parcel is, unless that is under way.
     pub fn fetch(&mut self, blob: Blob, from: Owner, peer: PeerId) -> Option<Command> {
         let mut under_way = self.asked.values().chain(self.fetching.values());
-        let is_same = under_way.any(|held| held.blob == blob);
+        // What lies there to be looked at must not change.
+        let is_same = under_way.any(|held| held.blob == blob) || self.checking.contains(&blob);
         if is_same || self.asked.len() + self.fetching.len() >= TRANSFERS {
             return None;
         }
@@ -93,7 +97,30 @@ impl Transfers {
     /// What has come, if it has. The transport is to forget it: the file is going to be moved.
     pub fn fetched(&mut self, parcel: Parcel, is_whole: bool) -> Option<(Blob, Owner)> {
         let fetching = self.fetching.remove(&parcel)?;
+        if is_whole {
+            self.checking.insert(fetching.blob);
+        }
         is_whole.then_some((fetching.blob, fetching.from))
+    }
+
+    /// What had come was looked at.
+    pub fn checked(&mut self, blob: Blob) {
+        self.checking.remove(&blob);
+    }
+
+    /// Whether the transport is to go on with a parcel because others fetch it here.
+    pub fn is_provided(&self, parcel: Parcel) -> bool {
+        self.provided.values().any(|held| *held == parcel)
+    }
+
+    /// A command that the network had no room for.
+    pub fn dropped(&mut self, command: &Command) {
+        match command {
+            Command::Ask { request, .. } => drop(self.asked.remove(request)),
+            Command::Fetch { blob, .. } => drop(self.fetching.remove(blob)),
+            Command::Provide(path) => drop(self.named.remove(path)),
+            _ => {}
+        }
     }
 
     /// Remembers that somebody asks for a parcel; whether there is room to.

@@ -109,16 +109,16 @@ pub fn load_state(path: &Path, runner: &mut Runner) -> Result<(), TraceError> {
     statefile::read(path, skipped, &tensors(path, &held)?, |index, words| runner.write_state(index, &words))
 }
 
-/// Checks the state in a file, which is nobody's yet, and gives its root.
+/// Checks that a file, which is nobody's yet, is the state with this root: its entries first, before anything large is read.
 ///
 /// # Errors
-/// A file that cannot be read; [`TraceError::Malformed`] if it is no state's.
-pub fn check_state(path: &Path) -> Result<Digest, TraceError> {
+/// A file that cannot be read; [`TraceError::Malformed`] if it is no state's, or another's.
+pub fn check_state(path: &Path, root: Digest) -> Result<(), TraceError> {
     let (skipped, held) = read_entries(path)?;
+    expect(path, "the state", state::root(&held), root)?;
     statefile::read(path, skipped, &tensors(path, &held)?, |index, words| {
         expect(path, &held[index].name, tensor::root_of(held[index].dtype, &words), held[index].root)
-    })?;
-    Ok(state::root(&held))
+    })
 }
 
 /// The words of a state that was checked before.

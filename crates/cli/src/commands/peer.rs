@@ -91,6 +91,7 @@ pub fn config(
         roles: Vec::new(),
         free: samebit_market::Amount(0),
         seats: 0,
+        job: None,
     }
 }
 

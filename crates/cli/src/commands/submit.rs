@@ -69,12 +69,16 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
             faults: vec![],
         };
         let escrow = order.terms.escrow(job.segment_count());
+        let site = protocol.site();
+        let id = site.job(identity.owner(), order.nonce, order.spec.digest(), order.terms.digest());
+        remember(&home, id)?;
         let config = Config {
             roles: vec![Role::Submitter(Submitter { orders: vec![order.clone()] })],
             free: escrow,
+            job: Some(id),
             ..config(&home, &arguments.connection, &arguments.place, protocol, identity, compute)
         };
-        follow(config, order, &job, &interrupt, screen).await
+        follow(config, id, &job, &interrupt, screen).await
     })?;
     match followed {
         Followed::Left(id) => {
@@ -101,17 +105,35 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
 
 /// An absent or empty folder, or one in which this job is on its way.
 fn check_place(out: &Path, job: &Job) -> Result<(), Failure> {
-    if files::is_there(&out.join(files::RECEIPT)) {
+    let shelf = Shelf::at(&out.join("network"));
+    let is_begun = shelf.path(Blob::Job(job.spec.digest())).exists();
+    // A receipt without an end is of a result that was being saved.
+    let is_saved =
+        |folder: &Folder| folder.receipt().map_or(true, |receipt| receipt.ending != Ending::Running);
+    if files::is_there(&out.join(files::RECEIPT)) && !(is_begun && !is_saved(&Folder::at(out))) {
         return Err(
             Failure::input(format!("{} holds a run already", out.display())).with_hint("give another --out")
         );
     }
     let is_empty = std::fs::read_dir(out).map_or(true, |mut names| names.next().is_none());
-    let shelf = Shelf::at(&out.join("network"));
-    match is_empty || shelf.path(Blob::Job(job.spec.digest())).exists() {
+    match is_empty || is_begun {
         true => Ok(()),
         false => Err(Failure::input(format!("{} is not empty, and not of this job", out.display()))
             .with_hint("give another --out, or the job file and data that it was begun with")),
+    }
+}
+
+/// Remembers which job is on its way: the same command with other terms would be another job, and its money would be locked as well.
+fn remember(home: &Path, id: JobId) -> Result<(), Failure> {
+    let path = home.join("job");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim() != id.to_string() => {
+            let message = format!("another job of this folder is on its way: {}", text.trim());
+            Err(Failure::input(message)
+                .with_hint("give the same budget, draw, nonce, terms and key as before, or another --out"))
+        }
+        Ok(_) => Ok(()),
+        Err(_) => files::write_whole(&path, format!("{id}\n").as_bytes()),
     }
 }
 
@@ -150,7 +172,7 @@ enum Followed {
 
 async fn follow(
     config: Config,
-    order: Order,
+    id: JobId,
     job: &Job,
     interrupt: &Interrupt,
     screen: &Screen,
@@ -159,12 +181,12 @@ async fn follow(
     let is_unwanted = Arc::new(AtomicBool::new(false));
     let watcher = Watcher {
         screen: *screen,
-        order,
+        id,
         progress: Progress::new("segments", 0, job.segment_count(), 0),
         seen: seen.clone(),
     };
     let wrap = |party| -> Box<dyn Machine> {
-        Box::new(Unwanted { party, is_unwanted: is_unwanted.clone(), told: None })
+        Box::new(Unwanted { party, id, is_unwanted: is_unwanted.clone(), told: None })
     };
     let driver = start(config, wrap, Box::new(watcher)).await.map_err(failed)?;
     run_until(driver, asked_to_leave(interrupt.clone(), is_unwanted.clone())).await?;
@@ -246,9 +268,10 @@ async fn asked_to_leave(interrupt: Interrupt, is_unwanted: Arc<AtomicBool>) {
     }
 }
 
-/// The submitter, which takes its jobs back once they are not wanted any more, if the chain allows it.
+/// The submitter, which takes its job back once it is not wanted any more, if the chain allows it.
 struct Unwanted {
     party: Party<Arithmetic>,
+    id: JobId,
     is_unwanted: Arc<AtomicBool>,
     /// The last block in which it was said.
     told: Option<Digest>,
@@ -260,8 +283,7 @@ impl Unwanted {
         if !self.is_unwanted.load(Ordering::SeqCst) || self.told == Some(head.name()) {
             return None;
         }
-        let owner = self.party.owner();
-        let job = head.market().jobs().find(|job| job.poster == owner && job.stage == JobStage::Open)?;
+        let job = head.job(self.id).filter(|job| job.stage == JobStage::Open)?;
         self.told = Some(head.name());
         Some(Action::Send(MarketMessage::Cancel { job: job.id }.into()))
     }
@@ -295,21 +317,14 @@ struct Seen {
 /// Tells how the job gets on.
 struct Watcher {
     screen: Screen,
-    order: Order,
+    id: JobId,
     progress: Progress,
     seen: Arc<Mutex<Seen>>,
 }
 
-impl Watcher {
-    fn id(&self, party: &Party<Arithmetic>) -> JobId {
-        let site = party.history().head().market().site();
-        site.job(party.owner(), self.order.nonce, self.order.spec.digest(), self.order.terms.digest())
-    }
-}
-
 impl Observer for Watcher {
     fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
-        let id = self.id(party);
+        let id = self.id;
         let Some(job) = party.history().head().job(id) else { return ControlFlow::Continue(()) };
         let mut seen = self.seen.lock().expect("nobody panics with it");
         if seen.id.is_none() {

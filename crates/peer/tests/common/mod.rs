@@ -140,6 +140,7 @@ impl Town {
             roles,
             free: Amount(2_000 * TOKEN),
             seats,
+            job: None,
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use desk::{Desk, Lot};
 pub use work::{Outcome, Outline, Ran, Record, Records, Task};
 
 use crate::arguing::{self, Bench};
-use crate::ledger::{History, Ledger, Taken};
+use crate::ledger::{History, Ledger, Refusal, Taken};
 use crate::limits::NOTICES;
 use crate::message::{Ask, Blob, Block, Message, Notice, Piece, Secret};
 use crate::planted::{Bug, planted};
@@ -119,6 +119,8 @@ pub struct Party<R> {
     hearsay: Hearsay,
     pace: Pace,
     bench: Bench,
+    /// Why the twins have refused a block that the chain has: nothing after it can be followed.
+    refused: Option<Refusal>,
     now: Seconds,
 }
 
@@ -142,6 +144,7 @@ impl<R: Referee> Party<R> {
             hearsay: Hearsay::default(),
             pace: Pace::default(),
             bench: Bench::default(),
+            refused: None,
             now: Seconds(0),
         }
     }
@@ -154,6 +157,11 @@ impl<R: Referee> Party<R> {
     /// The chain as it has been told.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Why it follows the chain no more: the chain has accepted what the twins refuse.
+    pub fn refused(&self) -> Option<&Refusal> {
+        self.refused.as_ref()
     }
 
     /// What it keeps.
@@ -183,6 +191,9 @@ impl<R: Referee> Party<R> {
         match event {
             Event::Block(block) => {
                 let taken = self.history.take(&self.referee, block);
+                if let Taken::Refused(refusal) = &taken {
+                    self.refused = Some(refusal.clone());
+                }
                 if taken == Taken::Rewound && !planted(Bug::StaleBench) {
                     self.bench.clear();
                 }
@@ -209,17 +220,17 @@ impl<R: Referee> Party<R> {
     fn hear(&mut self, from: Owner, notice: Notice) {
         let Hearsay { asks, holdings, .. } = &mut self.hearsay;
         match notice {
-            // Of who can pay the deposit of a job that is open: others cannot fill the list.
+            // For an own job that is open, of who can pay its deposit: others cannot fill the list.
             Notice::Ask(ask)
                 if (asks.len() < NOTICES || asks.contains_key(&(ask.job, from)))
-                    && can_accept(self.history.head(), &ask, from) =>
+                    && can_accept(self.history.head(), self.me, &ask, from) =>
             {
                 asks.insert((ask.job, from), ask);
             }
-            // Only who is drawn is remembered: others cannot fill the list.
+            // Of an own batch, of who is drawn to hold it: others cannot fill the list.
             Notice::Holds(holding)
                 if (holdings.len() < NOTICES || holdings.contains_key(&holding))
-                    && is_custodian(self.history.head(), &holding, from) =>
+                    && is_custodian(self.history.head(), self.me, &holding, from) =>
             {
                 holdings.entry(holding).or_default().insert(from);
             }
@@ -258,7 +269,7 @@ impl<R: Referee> Party<R> {
                 return due.into_iter().map(Action::from).collect();
             }
             _ => {
-                self.pace.failed(key);
+                self.pace.failed(self.now, key);
                 return Vec::new();
             }
         };
@@ -325,16 +336,27 @@ impl<R: Referee> Party<R> {
     }
 }
 
-/// Whether somebody could have the job that it asks for.
-fn can_accept(ledger: &Ledger, ask: &Ask, from: Owner) -> bool {
-    let job = ledger.job(ask.job).filter(|job| job.stage == JobStage::Open);
-    job.is_some_and(|job| ledger.market().free(from) >= job.terms.deposit)
+/// Whether somebody could have the job of this poster that it asks for.
+fn can_accept(ledger: &Ledger, poster: Owner, ask: &Ask, from: Owner) -> bool {
+    let job = ledger.job(ask.job).filter(|job| job.stage == JobStage::Open && job.poster == poster);
+    job.is_some_and(|job| {
+        ask.attempt.0 == job.attempts
+            && ask.price <= job.terms.price
+            && ask.expiry >= ledger.now().time
+            && ledger.market().free(from) >= job.terms.deposit
+    })
 }
 
-/// Whether somebody is drawn to hold a batch.
-fn is_custodian(ledger: &Ledger, holding: &crate::message::Holding, from: Owner) -> bool {
-    let running = ledger.job(holding.job).and_then(|job| job.attempt.as_ref());
-    running.is_some_and(|running| running.committees.iter().any(|committee| committee.contains(&from)))
+/// Whether somebody is drawn to hold a batch that this solver has claimed.
+fn is_custodian(ledger: &Ledger, solver: Owner, holding: &crate::message::Holding, from: Owner) -> bool {
+    let Some(job) = ledger.job(holding.job).filter(|job| job.attempts == holding.attempt.0 + 1) else {
+        return false;
+    };
+    let Some(running) = job.attempt.as_ref().filter(|running| running.solver == solver) else { return false };
+    let batch = usize::try_from(holding.batch.0).ok().and_then(|at| running.batches.get(at));
+    batch.is_some_and(|batch| {
+        batch.root == holding.root && running.committees[batch.committee].contains(&from)
+    })
 }
 
 impl From<(Piece, crate::disputant::Action)> for Action {

@@ -5,7 +5,7 @@
 //! ```
 
 use super::work::Task;
-use crate::limits::{DOUBLINGS, REFETCH, RESEND};
+use crate::limits::{DOUBLINGS, REFETCH, RESEND, RETRY};
 use crate::message::{Blob, Message, Notice};
 use samebit_commit::Digest;
 use samebit_market::{Owner, Seconds};
@@ -52,6 +52,8 @@ struct Effort {
     wanted: Seconds,
     asked: Option<Seconds>,
     times: u32,
+    /// When it last came to nothing.
+    failed: Option<Seconds>,
     /// The last block when the chain would not have taken it.
     refused: Option<Digest>,
 }
@@ -70,12 +72,13 @@ impl Pace {
 
     /// Whether a want is to be met now, and how often it was before.
     pub fn is_due(&mut self, now: Seconds, head: Digest, want: &Want) -> Option<u32> {
-        let fresh = Effort { wanted: now, asked: None, times: 0, refused: None };
+        let fresh = Effort { wanted: now, asked: None, times: 0, failed: None, refused: None };
         let effort = self.efforts.entry(want.key).or_insert(fresh);
         let has_waited = now.0 >= effort.wanted.0.saturating_add(want.patience);
         let is_under_way = effort.asked.is_some_and(|asked| match want.means.wait(effort.times) {
             Some(wait) => now.0 < asked.0.saturating_add(wait),
-            None => true,
+            // What fails again and again is tried less and less often.
+            None => effort.failed.is_none_or(|failed| now.0 < failed.0.saturating_add(rest(effort.times))),
         });
         let is_refused = effort.refused == Some(head);
         (has_waited && !is_under_way && !is_refused).then_some(effort.times)
@@ -84,7 +87,7 @@ impl Pace {
     /// A want is met.
     pub fn met(&mut self, now: Seconds, key: Key) {
         if let Some(effort) = self.efforts.get_mut(&key) {
-            effort.asked = Some(now);
+            (effort.asked, effort.failed) = (Some(now), None);
             effort.times = effort.times.saturating_add(1);
         }
     }
@@ -96,10 +99,17 @@ impl Pace {
         }
     }
 
-    /// What was asked for came to nothing; it may be asked for again.
-    pub fn failed(&mut self, key: Key) {
-        self.efforts.remove(&key);
+    /// What was asked for came to nothing; it may be asked for again, after a rest.
+    pub fn failed(&mut self, now: Seconds, key: Key) {
+        if let Some(effort) = self.efforts.get_mut(&key) {
+            effort.failed = Some(now);
+        }
     }
+}
+
+/// Seconds that a task rests after it has failed for so many times.
+fn rest(times: u32) -> u64 {
+    RETRY.0 << times.saturating_sub(1).min(DOUBLINGS)
 }
 
 impl Means {
@@ -152,7 +162,12 @@ mod tests {
         assert_eq!(pace.is_due(Seconds(1), Digest::ZERO, &task), Some(0));
         pace.met(Seconds(1), task.key);
         assert_eq!(pace.is_due(Seconds(u64::MAX), Digest::ZERO, &task), None);
-        pace.failed(task.key);
-        assert_eq!(pace.is_due(Seconds(2), Digest::ZERO, &task), Some(0));
+        pace.failed(Seconds(10), task.key);
+        assert_eq!(pace.is_due(Seconds(10 + RETRY.0 - 1), Digest::ZERO, &task), None, "it rests");
+        assert_eq!(pace.is_due(Seconds(10 + RETRY.0), Digest::ZERO, &task), Some(1));
+        pace.met(Seconds(50), task.key);
+        pace.failed(Seconds(60), task.key);
+        assert_eq!(pace.is_due(Seconds(60 + RETRY.0), Digest::ZERO, &task), None, "twice as long");
+        assert_eq!(pace.is_due(Seconds(60 + 2 * RETRY.0), Digest::ZERO, &task), Some(2));
     }
 }

@@ -29,6 +29,9 @@ const ENROLLED: &str = "enrolled";
 /// Steps of a segment (job.md §9).
 const LEAVES_LIMIT: u32 = samebit_market::params::SEGMENT_STEPS_LIMIT as u32;
 
+/// Key and value.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// Why the disk cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -222,20 +225,21 @@ impl Store {
         &self,
         table: TableDefinition<'_, &'static [u8], &'static [u8]>,
     ) -> Result<Vec<(Piece, Vec<u8>)>, StoreError> {
-        let read = || -> Result<Vec<(Vec<u8>, Vec<u8>)>, redb::Error> {
+        let read = || -> Result<Vec<Row>, redb::Error> {
             let transaction = self.database.begin_read()?;
             let table = match transaction.open_table(table) {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
                 table => table?,
             };
-            let row = |row: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), _>| {
+            let mut rows = Vec::new();
+            for row in table.iter()? {
                 let (key, value) = row?;
-                Ok((key.value().to_vec(), value.value().to_vec()))
-            };
-            table.iter()?.map(row).collect()
+                rows.push((key.value().to_vec(), value.value().to_vec()));
+            }
+            Ok(rows)
         };
         let rows = read().map_err(|error| self.broken(&error))?;
-        let row = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let row = |(key, value): Row| {
             let piece = decode(&key, decode_piece).map_err(|source| self.malformed(source))?;
             Ok((piece, value))
         };

@@ -110,7 +110,7 @@ fn check_place(out: &Path, job: &Job) -> Result<(), Failure> {
     // A receipt without an end is of a result that was being saved.
     let is_saved =
         |folder: &Folder| folder.receipt().map_or(true, |receipt| receipt.ending != Ending::Running);
-    if files::is_there(&out.join(files::RECEIPT)) && !(is_begun && !is_saved(&Folder::at(out))) {
+    if files::is_there(&out.join(files::RECEIPT)) && (!is_begun || is_saved(&Folder::at(out))) {
         return Err(
             Failure::input(format!("{} holds a run already", out.display())).with_hint("give another --out")
         );

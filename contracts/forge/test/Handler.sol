@@ -46,12 +46,12 @@ contract Told is IReferee {
         return (_malformed, _value);
     }
 
-    function operand(Question calldata, Position calldata, ClaimRoots calldata, JudgeKind, uint8, bytes calldata)
+    function operand(Question calldata, Position calldata, JudgeKind, uint8, bytes calldata)
         external
         pure
-        returns (bytes32[] memory words)
+        returns (bytes memory words)
     {
-        words = new bytes32[](1);
+        words = new bytes(4);
     }
 }
 

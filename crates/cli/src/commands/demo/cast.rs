@@ -19,6 +19,10 @@ use tokio::process::{Child, Command};
 /// How long a process may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// What the submitter has for a segment and its checks: enough for every solver here.
+const SEGMENT_BUDGET: u64 = 40;
+/// Who has the job done.
+const SUBMITTER: &str = "submitter";
 /// The solver that errs.
 pub const LIAR: &str = "solver-1";
 
@@ -39,6 +43,7 @@ pub struct Cast {
     folder: PathBuf,
     members: Vec<Member>,
     names: Names,
+    late: Vec<(u32, Part)>,
     /// The solver that was killed.
     victim: Option<String>,
 }
@@ -47,19 +52,25 @@ pub struct Cast {
 struct Part {
     name: &'static str,
     arguments: Vec<String>,
+    /// Whether it begins when the liar has the job: whoever is first gets it.
+    is_late: bool,
 }
 
 fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
     let part = |name, arguments: &[&str]| Part {
         name,
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        is_late: false,
     };
-    let solver = |name, price: &str| part(name, &["peer", "--roles", "solver", "--price", price]);
+    let solver = |name, price: &str| Part {
+        is_late: name != LIAR,
+        ..part(name, &["peer", "--roles", "solver", "--price", price])
+    };
     let mut liar = solver(LIAR, "10");
     liar.arguments.extend(["--inject-fault".to_owned(), lie.to_string()]);
     let [job, out] = [job, out].map(|path| path.display().to_string());
     vec![
-        part("submitter", &["submit", &job, "--out", &out]),
+        part(SUBMITTER, &["submit", &job, "--out", &out]),
         liar,
         solver("solver-2", "11"),
         solver("solver-3", "12"),
@@ -76,24 +87,47 @@ impl Cast {
     ///
     /// # Errors
     /// A process that cannot be started.
-    pub fn start(town: &Town, job: &Path, lie: &Fault, draw: f64) -> Result<Cast, Failure> {
+    pub fn start(town: &Town, job: &Path, lie: &Fault, draw: f64, segments: u64) -> Result<Cast, Failure> {
+        let budget = segments * SEGMENT_BUDGET;
         let folder = town.folder.clone();
         let names = Names(BTreeMap::new());
-        let mut cast = Cast { folder, members: Vec::new(), names, victim: None };
+        let mut cast = Cast { folder, members: Vec::new(), names, late: Vec::new(), victim: None };
         for (account, part) in (1u32..).zip(parts(job, &cast.out(), lie)) {
-            let mut command = cast.command(part.name, &part.arguments)?;
-            command.args(["--account", &account.to_string(), "--poll-ms", "100"]);
-            match part.name {
-                "submitter" => command.args(["--draw", &draw.to_string()]),
-                name => command.args(["--dir", name]),
-            };
-            cast.add(part.name, owner(accounts::key(account).address()), command)?;
+            match part.is_late {
+                true => cast.late.push((account, part)),
+                false => cast.begin(account, &part, Some((draw, budget)))?,
+            }
         }
         let out = cast.folder.join("local").display().to_string();
         let command =
             cast.command("local", &["run".to_owned(), job.display().to_string(), "--out".to_owned(), out])?;
         cast.add("local", Owner::default(), command)?;
         Ok(cast)
+    }
+
+    fn begin(&mut self, account: u32, part: &Part, offer: Option<(f64, u64)>) -> Result<(), Failure> {
+        let mut command = self.command(part.name, &part.arguments)?;
+        command.args(["--account", &account.to_string(), "--poll-ms", "100"]);
+        match offer.filter(|_| part.name == SUBMITTER) {
+            Some((draw, budget)) => {
+                command.args(["--draw", &draw.to_string(), "--budget", &budget.to_string()])
+            }
+            None => command.args(["--dir", part.name]),
+        };
+        self.add(part.name, owner(accounts::key(account).address()), command)
+    }
+
+    /// Starts the solvers that come late, once the liar has the job.
+    ///
+    /// # Errors
+    /// A process that cannot be started.
+    pub fn start_late(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        if ledger.market().jobs().any(|job| job.attempts > 0) {
+            for (account, part) in std::mem::take(&mut self.late) {
+                self.begin(account, &part, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn command(&self, name: &str, arguments: &[String]) -> Result<Command, Failure> {
@@ -184,7 +218,7 @@ impl Cast {
         for member in &mut self.members {
             let ended = member.child.try_wait().map_err(|error| failed(&member.name, &error))?;
             let Some(status) = ended else { continue };
-            let may_end = ["submitter", "local"].contains(&member.name.as_str());
+            let may_end = [SUBMITTER, "local"].contains(&member.name.as_str());
             member.has_succeeded = Some(status.success());
             let is_killed = victim.as_ref() == Some(&member.name);
             if may_end && status.success() {

@@ -69,7 +69,7 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         ));
         let lie = local.lie()?;
         screen.note(format!("solver-1 will err: {lie}"));
-        let mut cast = Cast::start(&town, &job, &lie, draw)?;
+        let mut cast = Cast::start(&town, &job, &lie, draw, local.job().segment_count())?;
         let mut reader = Reader::open(&town.protocol, 1).await?;
         let mut bill = Bill::default();
         let ended = watch(&mut cast, &mut reader, &mut bill, screen, &interrupt).await;
@@ -103,6 +103,7 @@ async fn watch(
     let begun = Instant::now();
     loop {
         tell(cast, reader, bill, screen).await?;
+        cast.start_late(reader.ledger())?;
         cast.kill_when_due(reader.ledger(), screen);
         cast.measure();
         if cast.have_ended()? {

@@ -177,7 +177,6 @@ impl Running {
             self.now = self.now.max(block.moment.time);
             for said in &block.said {
                 has_moved |= self.parts.directory.hear(said);
-                self.parts.observer.said(block.moment, said);
             }
             let actions = self.parts.machine.recall(self.now, Event::Block(block));
             self.act(actions)?;

@@ -1,16 +1,10 @@
 //! Who looks on: a progress bar, a log, a test.
 
-use samebit_market::Moment;
-use samebit_roles::{Arithmetic, Message, Party, Said};
+use samebit_roles::{Arithmetic, Message, Party};
 use std::ops::ControlFlow;
 
 /// Is told what a peer has seen and done. It must not wait.
 pub trait Observer: Send {
-    /// The chain has accepted a message.
-    fn said(&mut self, at: Moment, said: &Said) {
-        let _ = (at, said);
-    }
-
     /// A message of this peer's has ended, with so much gas if it was carried out.
     fn sent(&mut self, message: &Message, gas: Option<u64>) {
         let _ = (message, gas);

@@ -74,10 +74,8 @@ fn concerned(ledger: &Ledger, event: &Logged) -> Option<JobId> {
 /// The job whose id begins so.
 fn find<'a>(ledger: &'a Ledger, text: &str) -> Result<&'a Job, Failure> {
     let text = text.to_lowercase();
-    let is_meant = |job: &&Job| {
-        let id = job.id.to_string().to_lowercase();
-        id.starts_with(&text) || id.trim_start_matches("0x").starts_with(&text)
-    };
+    let text = text.trim_start_matches("0x");
+    let is_meant = |job: &&Job| job.id.to_string().starts_with(text);
     let mut found = ledger.market().jobs().filter(is_meant);
     match (found.next(), found.next()) {
         (Some(job), None) => Ok(job),

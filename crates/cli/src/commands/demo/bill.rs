@@ -198,8 +198,8 @@ impl Bill {
         for owner in self.fined.keys() {
             caught.push(Caught {
                 who: names.of(*owner),
-                how: "a seal that it could not open".to_owned(),
-                by: "the contracts: a seal is of one address".to_owned(),
+                how: "it was drawn, and opened no seal of its own".to_owned(),
+                by: "the contracts".to_owned(),
             });
         }
         caught

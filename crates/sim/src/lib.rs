@@ -28,6 +28,6 @@ mod world;
 pub use lies::{Bent, Lie};
 pub use report::{Liars, Report, STAGES};
 pub use run::{Outcome, Run, seeds};
-pub use scene::{Actor, FAULTS, Faults, PLAYS, Part, Scene};
+pub use scene::{Actor, FAULTS, Faults, PLAYS, Part, Scene, terms};
 pub use tape::Tape;
 pub use world::{Skew, World};

@@ -167,32 +167,7 @@ async fn chain(folder: &TempDir) -> Devnet {
     devnet.start_with_clock(PacedClock::new(PACE)).await.expect("a chain")
 }
 
+/// Those of the simulator, with claims that an account of the chain can pay for.
 fn terms() -> Terms {
-    Terms {
-        price: Amount(10 * TOKEN),
-        check_fee: Amount(TOKEN),
-        hold_fee: Amount(TOKEN / 10),
-        deposit: Amount(200 * TOKEN),
-        challenge_bond: Amount(20 * TOKEN),
-        challenge_cost: Amount(5 * TOKEN),
-        jackpot: Amount(50 * TOKEN),
-        question_bond: Amount(TOKEN / 100),
-        draw_rate: Ppm(500_000),
-        checkers: 2,
-        custodians: 3,
-        quorum: 2,
-        credit: 2,
-        claim_seconds: Seconds(1_200),
-        hold_seconds: Seconds(900),
-        announce_seconds: Seconds(900),
-        seal_seconds: Seconds(900),
-        open_seconds: Seconds(900),
-        challenge_seconds: Seconds(900),
-        reveal_seconds: Seconds(900),
-        contest_seconds: Seconds(900),
-        entry_seconds: Seconds(1_200),
-        clock_seconds: Seconds(2_400),
-        extension_seconds: Seconds(120),
-        solver: Owner::default(),
-    }
+    Terms { question_bond: Amount(TOKEN / 100), ..samebit_sim::terms(Ppm(500_000)) }
 }

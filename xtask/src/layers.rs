@@ -18,11 +18,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["commit"]),
     ("sim", &["roles", "commit", "ops", "graph", "engine", "trace", "dispute", "market"]),
     ("peer", &["roles", "trace", "chain", "net", "engine", "ops", "dispute", "market", "commit"]),
+    ("serve", &["peer", "roles", "market"]),
     (
         "cli",
         &[
             "num", "commit", "ops", "graph", "engine", "trace", "recipe", "dispute", "market", "roles",
-            "chain", "peer", "sim",
+            "chain", "peer", "sim", "serve",
         ],
     ),
 ];
@@ -37,7 +38,7 @@ const ASYNC: &[&str] =
 const FOR_TESTS: &[&str] = &["planted", "testing", "fixtures"];
 
 /// The only crates that may use the network.
-const MAY_WAIT: &[&str] = &["chain", "net", "peer", "cli"];
+const MAY_WAIT: &[&str] = &["chain", "net", "peer", "serve", "cli"];
 
 /// What is wrong with the workspace's dependencies, given by `cargo metadata`.
 pub fn check(metadata: &Value) -> Vec<String> {

@@ -51,6 +51,8 @@ pub enum Verb {
     Dispute(Dispute),
     /// Run a development chain with the contracts on this machine
     Devnet(Devnet),
+    /// Play a planted lie through the whole dispute path: what a peer has to pass before it takes work
+    Drill(Drill),
     /// Be a machine on the network: solve, check, hold, watch, and earn
     Peer(Peer),
     /// Have a job done by others, and fetch what comes of it
@@ -171,6 +173,17 @@ pub struct Dispute {
     /// The segment to argue about; the first whose claims differ if absent
     #[arg(long, value_name = "I")]
     pub segment: Option<u64>,
+    /// Where it is settled.
+    #[command(flatten)]
+    pub court: Court,
+    /// For demonstrations: this side stops after its first move and loses by its clock
+    #[arg(long, value_name = "SIDE", value_enum)]
+    pub stall: Option<SideName>,
+}
+
+/// Where disputes are settled.
+#[derive(Args, Debug, Default)]
+pub struct Court {
     /// The chain to argue on; the embedded one in a temporary folder if absent
     #[arg(
         long,
@@ -193,9 +206,17 @@ pub struct Dispute {
     /// Private key of the owner of the second claim
     #[arg(long, value_name = "KEY", env = "SAMEBIT_KEY_B", hide_env_values = true, hide = true)]
     pub key_b: Option<String>,
-    /// For demonstrations: this side stops after its first move and loses by its clock
-    #[arg(long, value_name = "SIDE", value_enum)]
-    pub stall: Option<SideName>,
+}
+
+/// `samebit drill`.
+#[derive(Args, Debug)]
+pub struct Drill {
+    /// The folder of the peer that has to pass it, which remembers that it did
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Where it is settled.
+    #[command(flatten)]
+    pub court: Court,
 }
 
 /// One of two runs.
@@ -302,6 +323,12 @@ pub struct Peer {
     /// The share of products that it computes again, to find errors of the machine before a claim
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
     pub self_check: f64,
+    /// Bytes that a job may take here; all that the machine has if absent
+    #[arg(long, value_name = "BYTES", value_parser = crate::memory::parse_bytes)]
+    pub memory: Option<u64>,
+    /// Where metrics and health are served: an address on loopback, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<std::net::SocketAddr>,
     /// The chain.
     #[command(flatten)]
     pub connection: Connection,
@@ -351,6 +378,9 @@ pub struct Submit {
     /// Tells jobs that are alike apart
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub nonce: u64,
+    /// Wait so many seconds for cheaper solvers before the lowest ask is accepted
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub ask_wait: u64,
     /// Take the job back when nobody has run it for so many seconds
     #[arg(long, value_name = "N", default_value_t = 7_200)]
     pub give_up: u64,
@@ -398,8 +428,11 @@ pub struct Demo {
     /// The seed of the chain's beacon; a random one if absent
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Nobody lies and nobody is killed: what checking costs
+    #[arg(long)]
+    pub honest: bool,
     /// How many times as fast as a clock on the wall the chain's clock runs
-    #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..=120))]
+    #[arg(long, value_name = "N", default_value_t = 70, value_parser = clap::value_parser!(u32).range(1..=120))]
     pub pace: u32,
 }
 

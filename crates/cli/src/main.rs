@@ -61,6 +61,7 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Outcome {
         Verb::Pinpoint(pinpoint) => commands::pinpoint::pinpoint(pinpoint, global, screen),
         Verb::Dispute(dispute) => commands::dispute::dispute(dispute, global, screen),
         Verb::Devnet(devnet) => commands::devnet::devnet(devnet, screen),
+        Verb::Drill(drill) => commands::drill::drill(drill, global, screen),
         Verb::Peer(peer) => commands::peer::peer(peer, global, screen),
         Verb::Submit(submit) => commands::submit::submit(submit, global, screen),
         Verb::Jobs(jobs) => commands::jobs::jobs(jobs, screen),

@@ -11,12 +11,18 @@ pub const SCHEMA: u32 = 1;
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
     json: bool,
+    is_silent: bool,
 }
 
 impl Screen {
     /// A screen for scripts (`json`) or for people.
     pub fn new(json: bool) -> Screen {
-        Screen { json }
+        Screen { json, is_silent: false }
+    }
+
+    /// A screen that nobody reads.
+    pub fn silent() -> Screen {
+        Screen { json: true, is_silent: true }
     }
 
     /// Whether a script reads.
@@ -38,12 +44,14 @@ impl Screen {
 
     /// A remark for people: on stderr.
     pub fn note(&self, text: impl AsRef<str>) {
-        put(&mut std::io::stderr(), text.as_ref(), "\n");
+        if !self.is_silent {
+            put(&mut std::io::stderr(), text.as_ref(), "\n");
+        }
     }
 
     /// A result for scripts: one line on stdout, with the schema's number.
     pub fn object(&self, value: &impl Serialize) {
-        if !self.json {
+        if !self.json || self.is_silent {
             return;
         }
         let mut value = serde_json::to_value(value).expect("what the commands report is JSON");

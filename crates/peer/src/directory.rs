@@ -2,14 +2,16 @@
 
 use crate::speech::Registered;
 use samebit_commit::Canonical;
-use samebit_market::{Message as MarketOrMoney, Owner, StakeMessage};
-use samebit_net::{PeerAddress, PeerId};
+use samebit_market::{Amount, Message as MarketOrMoney, Owner, StakeMessage};
+use samebit_net::{NetworkId, PeerAddress, PeerId};
 use samebit_roles::{Message, Said};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Directory {
+    network: NetworkId,
     named: Vec<PeerAddress>,
     peers: BTreeMap<Owner, PeerAddress>,
     owners: BTreeMap<PeerId, Owner>,
@@ -17,8 +19,8 @@ pub struct Directory {
 
 impl Directory {
     /// A directory of these alone.
-    pub fn new(named: Vec<PeerAddress>) -> Directory {
-        Directory { named, ..Directory::default() }
+    pub fn new(network: NetworkId, named: Vec<PeerAddress>) -> Directory {
+        Directory { network, named, peers: BTreeMap::new(), owners: BTreeMap::new() }
     }
 
     /// Takes note of a registration; whether it was one that changes something. What is no address is as if it was never said.
@@ -26,8 +28,10 @@ impl Directory {
         let Message::Market(MarketOrMoney::Stake(StakeMessage::Register(bytes))) = &said.message else {
             return false;
         };
-        let Ok(Registered(address)) = Registered::from_bytes(bytes) else { return false };
-        // A name is its first owner's: nobody else sends others elsewhere with it.
+        let registered = Registered::from_bytes(bytes).ok();
+        let genuine = registered.filter(|registered| registered.is_genuine(self.network, said.sender));
+        let Some(Registered { address, .. }) = genuine else { return false };
+        // A name has one owner, the first: its key's word for another one is of somebody who plays two.
         let is_taken = self.owners.get(&address.peer).is_some_and(|owner| *owner != said.sender);
         if is_taken || self.peers.get(&said.sender) == Some(&address) {
             return false;
@@ -53,14 +57,14 @@ impl Directory {
         self.owners.get(&peer).copied().unwrap_or_else(stranger)
     }
 
-    /// All peers but one, for the network.
-    pub fn others(&self, me: PeerId) -> Vec<PeerAddress> {
-        let mut all: BTreeMap<PeerId, PeerAddress> = BTreeMap::new();
-        // Who was named by hand is where that says.
-        for address in self.peers.values().chain(&self.named) {
-            all.insert(address.peer, address.clone());
-        }
-        all.remove(&me);
-        all.into_values().collect()
+    /// All peers but one, for the network: first those that were named by hand, which are where that says, then those whose owners have most at
+    /// stake, so that many without any push nobody out of a list that is too short.
+    pub fn others(&self, me: PeerId, stake: impl Fn(Owner) -> Amount) -> Vec<PeerAddress> {
+        let mut registered: Vec<(&Owner, &PeerAddress)> = self.peers.iter().collect();
+        registered.sort_by_key(|(owner, _)| (Reverse(stake(**owner)), **owner));
+        let registered = registered.into_iter().map(|(_, address)| address);
+        let mut seen = BTreeSet::from([me]);
+        let all = self.named.iter().chain(registered);
+        all.filter(|address| seen.insert(address.peer)).cloned().collect()
     }
 }

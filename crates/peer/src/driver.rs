@@ -13,8 +13,9 @@ use crate::enrolment::{Duty, Enrolment};
 use crate::executor::Executor;
 use crate::identity::Identity;
 use crate::letters::{Letters, word};
-use crate::limits::{NOTICE_LIFE, SENDING};
+use crate::limits::{DRAIN, NOTICE_LIFE, SENDING};
 use crate::machine::Machine;
+use crate::meter::Meter;
 use crate::observer::Observer;
 use crate::speech::{Spoken, Where};
 use crate::store::{Store, StoreError};
@@ -29,7 +30,8 @@ use samebit_net::{Command, Event as Heard, Network, Topic};
 use samebit_roles::party::{Action, Event, Outcome, Task};
 use samebit_roles::{Blob, Block, Message};
 use std::ops::ControlFlow;
-use tokio::sync::{mpsc, watch};
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// What notices of the roles are about.
@@ -67,6 +69,8 @@ pub struct Driver {
     pub sender: Sender,
     /// The chain's blocks, several at a time.
     pub blocks: mpsc::Receiver<Result<Vec<Block>, ProtocolError>>,
+    /// Told when the chain is known to have more.
+    pub news: Arc<Notify>,
     /// The other peers.
     pub network: Quic,
     /// Where they are.
@@ -77,6 +81,8 @@ pub struct Driver {
     pub executor: Executor,
     /// What was computed.
     pub done: mpsc::UnboundedReceiver<(Task, Outcome)>,
+    /// What counts what it does.
+    pub meter: Arc<Meter>,
     /// What it still has to say to take part.
     pub enrolment: Enrolment,
     /// Who looks on.
@@ -95,7 +101,8 @@ struct Running {
 }
 
 impl Driver {
-    /// Runs until it is told to stop, or its observer has seen enough. What it has kept is enough to begin again, whenever it ends.
+    /// Runs until it is told to stop, or its observer has seen enough; what is under way then may end first, for a while. What it has kept is
+    /// enough to begin again, whenever it ends.
     ///
     /// # Errors
     /// [`DriverError`].
@@ -138,6 +145,9 @@ impl Driver {
                 Err(error) => break Err(error),
             }
         };
+        if ended.is_ok() && tokio::time::timeout(DRAIN, running.drain()).await.is_err() {
+            tracing::warn!("what was begun takes too long; it is begun again at the next start");
+        }
         let Running { parts, .. } = running;
         parts.network.close().await;
         ended.map(|()| parts.machine)
@@ -162,6 +172,30 @@ impl Running {
             self.transfers.checked(*blob);
         }
         self.tell(Event::Done(task, outcome))
+    }
+
+    /// Waits for the task and the transactions that are under way, keeps what comes of them and begins nothing.
+    async fn drain(&mut self) {
+        self.parts.executor.close();
+        loop {
+            let actions = tokio::select! {
+                done = self.parts.done.recv() => match done {
+                    Some((task, outcome)) => self.parts.machine.recall(self.now, Event::Done(task, outcome)),
+                    None => break,
+                },
+                Some(sent) = self.sending.join_next() => {
+                    let _ = self.sent(sent);
+                    continue;
+                }
+            };
+            let records = actions.into_iter().filter(|action| matches!(action, Action::Store(_)));
+            if let Err(error) = self.act(records.collect()) {
+                tracing::warn!(%error, "what was done is not kept");
+            }
+        }
+        while let Some(sent) = self.sending.join_next().await {
+            let _ = self.sent(sent);
+        }
     }
 
     fn observe(&mut self) -> ControlFlow<()> {
@@ -206,7 +240,12 @@ impl Running {
     /// Tells the network who there is.
     fn meet(&mut self) {
         let me = self.parts.network.peer();
-        self.command(Command::Peers(self.parts.directory.others(me)));
+        let market = self.parts.machine.party().history().head().market();
+        let stake = |owner| {
+            let seats = market.vault().seats().iter().filter(|seat| seat.owner == owner);
+            seats.fold(market.free(owner), |sum, seat| sum.plus(seat.rest))
+        };
+        self.command(Command::Peers(self.parts.directory.others(me, stake)));
     }
 
     fn act(&mut self, actions: Vec<Action>) -> Result<(), StoreError> {
@@ -230,11 +269,10 @@ impl Running {
                     let body = spoken.to_bytes();
                     self.command(Command::Publish { topic: TOPIC, life: NOTICE_LIFE, body });
                 }
-                Action::Fetch { blob, from } => {
-                    if let Some(peer) = self.parts.directory.peer(from)
-                        && let Some(command) = self.transfers.fetch(blob, from, peer)
-                    {
-                        self.command(command);
+                Action::Fetch { blob, bytes, from } => {
+                    if let Some(peer) = self.parts.directory.peer(from) {
+                        let commands = self.transfers.fetch(blob, bytes, from, peer);
+                        self.commands(commands);
                     }
                 }
                 Action::Serve { blob, to } => {
@@ -310,7 +348,10 @@ impl Running {
     fn sent(&mut self, sent: Result<Vec<Sent>, tokio::task::JoinError>) -> Step {
         for (message, result) in sent.unwrap_or_default() {
             match &result {
-                Ok(gas) => tracing::info!(what = name(&message), gas, "sent"),
+                Ok(gas) => {
+                    tracing::info!(what = name(&message), gas, "sent");
+                    self.parts.news.notify_one();
+                }
                 Err(error) => tracing::info!(what = name(&message), %error, "not sent"),
             }
             self.parts.observer.sent(&message, result.ok());
@@ -335,8 +376,9 @@ impl Running {
             }
             Heard::Fetched { blob, fetched } => {
                 let arrived = self.transfers.fetched(blob, fetched.is_ok());
-                if let Err(error) = fetched {
-                    tracing::info!(?blob, %error, "not fetched");
+                match fetched {
+                    Ok(bytes) => self.parts.meter.add_fetched(bytes),
+                    Err(error) => tracing::info!(?blob, %error, "not fetched"),
                 }
                 // The file is going to be moved, or is of no value.
                 if !self.transfers.is_provided(blob) {

@@ -5,7 +5,6 @@ use crate::speech::Registered;
 use samebit_commit::Canonical;
 use samebit_market::params::SEAT;
 use samebit_market::{Amount, Height, JobId, Message as MarketOrMoney, Owner, StakeMessage};
-use samebit_net::PeerAddress;
 use samebit_roles::{Arithmetic, Message, Party};
 
 /// Blocks after which a message that has had no effect is said again.
@@ -25,7 +24,7 @@ pub enum Duty {
 #[derive(Clone, Debug)]
 pub struct Enrolment {
     /// Where it is; not registered if there is nothing.
-    pub address: Option<PeerAddress>,
+    pub address: Option<Registered>,
     /// Money that it keeps free in Stake; more is paid in where it has less when it begins.
     pub free: Amount,
     /// Seats that it keeps.
@@ -40,7 +39,7 @@ pub struct Enrolment {
 
 impl Enrolment {
     /// What a peer takes part with.
-    pub fn new(address: Option<PeerAddress>, free: Amount, seats: usize, job: Option<JobId>) -> Enrolment {
+    pub fn new(address: Option<Registered>, free: Amount, seats: usize, job: Option<JobId>) -> Enrolment {
         Enrolment { address, free, seats, job, said: None, is_done: false }
     }
 
@@ -70,9 +69,9 @@ impl Enrolment {
         let me = party.owner();
         let say = |message| Some(Duty::Say(Message::Market(MarketOrMoney::Stake(message))));
         if let Some(address) = &self.address
-            && directory.address(me) != Some(address)
+            && directory.address(me) != Some(&address.address)
         {
-            return say(StakeMessage::Register(Registered(address.clone()).to_bytes()));
+            return say(StakeMessage::Register(address.to_bytes()));
         }
         if self.is_done {
             return None;

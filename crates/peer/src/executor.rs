@@ -1,37 +1,26 @@
 //! Does the tasks of a peer's roles, one at a time, on a thread of its own: what is asked for in a game before what is run.
 
+use crate::compute::Compute;
 use crate::limits::{STORIES, TASKS};
+use crate::meter::{Meter, Part};
 use crate::store::{Shelf, outline};
 use samebit_commit::Digest;
 use samebit_dispute::Story;
-use samebit_engine::Settings;
-use samebit_market::Owner;
-use samebit_ops::Backend;
+use samebit_market::{Owner, Seconds};
 use samebit_roles::party::{Outcome, Ran, Task};
 use samebit_roles::{Arithmetic, Blob, Piece, Segment};
-use samebit_trace::{Fault, Job, Replay, Runner, TraceError, interior_evidence, parcel};
+use samebit_trace::{Job, Replay, Runner, TraceError, interior_evidence, parcel};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How segments are run.
-#[derive(Clone)]
-pub struct Compute {
-    /// What runs them.
-    pub backend: Arc<dyn Backend>,
-    /// On how many threads.
-    pub threads: usize,
-    /// The share of products that is computed again, to find errors of the machine.
-    pub self_check: f64,
-    /// Errors that it makes on purpose, for tests and demonstrations.
-    pub faults: Vec<Fault>,
-}
 
 /// A handle to the thread. It ends with the handle, after what it is at.
 pub struct Executor {
     queue: Arc<Queue>,
-    done: mpsc::UnboundedSender<(Task, Outcome)>,
+    /// Nothing once it is closed: then who listens hears the end.
+    done: Option<mpsc::UnboundedSender<(Task, Outcome)>>,
 }
 
 /// What waits.
@@ -72,7 +61,7 @@ impl Executor {
             }
         };
         std::thread::Builder::new().name("executor".to_owned()).spawn(work).expect("a thread");
-        Executor { queue, done }
+        Executor { queue, done: Some(done) }
     }
 
     /// Takes a task; what is over [`TASKS`] fails, and is asked for again.
@@ -80,21 +69,27 @@ impl Executor {
         let mut waiting = self.queue.tasks.lock().expect("nothing panics while it holds this");
         if waiting.urgent.len() + waiting.patient.len() >= TASKS {
             // Nobody hears it who has gone.
-            let _ = self.done.send((task, Outcome::Failed));
+            let _ = self.done.as_ref().map(|done| done.send((task, Outcome::Failed)));
             return;
         }
         match task {
-            Task::Run(_) | Task::Trace(_) => waiting.patient.push_back(task),
+            Task::Run(_) | Task::Trace(_) | Task::Weigh(..) => waiting.patient.push_back(task),
             _ => waiting.urgent.push_back(task),
         }
+        self.queue.changed.notify_one();
+    }
+
+    /// Begins nothing more; who listens hears of the task that it is at, and then the end.
+    pub fn close(&mut self) {
+        self.done = None;
+        self.queue.tasks.lock().expect("nothing panics while it holds this").is_closed = true;
         self.queue.changed.notify_one();
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.queue.tasks.lock().expect("nothing panics while it holds this").is_closed = true;
-        self.queue.changed.notify_one();
+        self.close();
     }
 }
 
@@ -140,15 +135,14 @@ impl Worker {
     }
 
     fn perform(&mut self, task: &Task) -> Outcome {
+        let meter = self.meter();
         let done = match task {
-            Task::Check { blob, from } => self.check(*blob, *from),
+            Task::Check { blob, from } => meter.time(Part::Check, || self.check(*blob, *from)),
+            Task::Weigh(piece, seconds) => meter.time(Part::Load, || self.weigh(*piece, *seconds)),
             Task::Run(piece) => self.run(*piece).map(Outcome::Ran),
-            Task::Trace(piece) => self.trace(*piece),
-            Task::Answer(piece, task) => self.story(*piece).map(|story| match task.run(story, &Arithmetic) {
-                Ok(messages) => Outcome::Answered(messages),
-                Err(error) => failed("answer", &error),
-            }),
-            Task::Evidence(piece, index) => self.evidence(*piece, *index),
+            Task::Trace(piece) => meter.time(Part::Dispute, || self.trace(*piece)),
+            Task::Answer(piece, task) => meter.time(Part::Dispute, || self.answer(*piece, task)),
+            Task::Evidence(piece, index) => meter.time(Part::Dispute, || self.evidence(*piece, *index)),
         };
         done.unwrap_or_else(|error| failed("task", &error))
     }
@@ -177,12 +171,43 @@ impl Worker {
         })
     }
 
+    fn meter(&self) -> Arc<Meter> {
+        self.compute.meter.clone()
+    }
+
+    /// Whether a segment can be run here in so many seconds. What it takes is there then, so that it can begin at once.
+    fn weigh(&mut self, piece: Piece, seconds: Seconds) -> Result<Outcome, TraceError> {
+        let job = self.job(piece.spec)?;
+        let steps = job.segment(piece.segment.0);
+        let step_time = (self.compute.step_time)(&job);
+        let count = u32::try_from(steps.end - steps.start).unwrap_or(u32::MAX);
+        if step_time.saturating_mul(count) > Duration::from_secs(seconds.0) {
+            tracing::warn!(spec = %piece.spec, ?step_time, count, "a segment would take too long here");
+            return Ok(Outcome::Weighed(false));
+        }
+        match self.ready(piece) {
+            Ok(ready) => {
+                self.ready = Some(ready);
+                Ok(Outcome::Weighed(true))
+            }
+            Err(error @ (TraceError::Malformed { .. } | TraceError::Engine(_))) => {
+                tracing::warn!(spec = %piece.spec, %error, "a job cannot be run here");
+                Ok(Outcome::Weighed(false))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Runs a segment and keeps the state after it.
     fn run(&mut self, piece: Piece) -> Result<Ran, TraceError> {
-        let mut ready = self.ready(piece)?;
+        let meter = self.meter();
+        let mut ready = meter.time(Part::Load, || self.ready(piece))?;
         let steps = ready.runner.job().segment(piece.segment.0);
-        let leaves = ready.runner.run_interior(steps)?;
-        let state = parcel::write_runner(|root| self.shelf.path(Blob::State(root)), &ready.runner)?;
+        tracing::info!(segment = piece.segment.0, "running");
+        let leaves = meter.time(Part::Run, || ready.runner.run_interior(steps))?;
+        meter.add_steps(leaves.len() as u64);
+        let path = |root| self.shelf.path(Blob::State(root));
+        let state = meter.time(Part::Store, || parcel::write_runner(path, &ready.runner))?;
         self.counts.insert(piece, leaves.len() as u64);
         self.ready = Some(Ready { state, ..ready });
         Ok(Ran { state, leaves })
@@ -203,9 +228,8 @@ impl Worker {
 
     fn runner(&mut self, spec: Digest) -> Result<Runner, TraceError> {
         let job = self.job(spec)?;
-        let Compute { backend, threads, self_check, faults } = self.compute.clone();
-        let settings = Settings { threads, self_check, ..Settings::default() };
-        Runner::new(job, backend, &settings, faults)
+        let Compute { backend, faults, .. } = self.compute.clone();
+        Runner::new(job, backend, &self.compute.settings(), faults)
     }
 
     fn job(&mut self, spec: Digest) -> Result<Job, TraceError> {
@@ -221,6 +245,13 @@ impl Worker {
         Ok(match self.story(piece)?.opened() {
             Ok(opened) => Outcome::Traced(opened),
             Err(error) => failed("trace", &error),
+        })
+    }
+
+    fn answer(&mut self, piece: Piece, task: &samebit_roles::Task) -> Result<Outcome, TraceError> {
+        self.story(piece).map(|story| match task.run(story, &Arithmetic) {
+            Ok(messages) => Outcome::Answered(messages),
+            Err(error) => failed("answer", &error),
         })
     }
 

@@ -10,6 +10,7 @@
 //! What it decides is in `samebit_roles`; nothing here knows what a batch or a game is. [`start`] puts a peer together from a [`Config`].
 #![deny(clippy::float_arithmetic)]
 
+mod compute;
 mod directory;
 mod driver;
 mod enrolment;
@@ -18,19 +19,24 @@ mod identity;
 mod letters;
 pub mod limits;
 mod machine;
+mod meter;
 mod observer;
 mod speech;
 mod start;
 mod store;
 mod transfers;
 
+pub use compute::{Compute, StepTime};
 pub use directory::Directory;
 pub use driver::{Driver, DriverError, question_of};
 pub use enrolment::{Duty, Enrolment};
-pub use executor::{Compute, Executor};
+pub use executor::Executor;
 pub use identity::{Identity, KeyError};
 pub use machine::Machine;
+pub use meter::{Meter, Part, process_time};
 pub use observer::Observer;
 pub use speech::{Here, Registered, Spoken, Where};
 pub use start::{Config, StartError, roles_block, start};
 pub use store::{Shelf, Store, StoreError, outline};
+/// The version in which peers speak with each other; those of another one are refused.
+pub use samebit_net::wire::VERSION as PROTOCOL_VERSION;

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const TASKS: usize = 256;
 /// Segments of which what a dispute asks for is kept: each has a runner of its own.
 pub const STORIES: usize = 2;
+/// How long a peer that is to stop waits for what it has begun.
+pub const DRAIN: Duration = Duration::from_secs(30);
 /// Blocks that wait to be heard.
 pub const BLOCKS: usize = 4_096;
 /// Transactions under way.
@@ -24,5 +26,9 @@ pub const POLL: Duration = Duration::from_millis(500);
 pub const POLL_PAUSE: Duration = Duration::from_secs(30);
 /// Addresses that a peer registers.
 pub const ADDRESSES: u8 = 3;
-/// Bytes of a parcel: 256 GiB.
+/// Bytes of a parcel of which nothing else is known: 256 GiB.
 pub const PARCEL_BYTES: u64 = 1 << 38;
+/// Bytes a second that a parcel has to come at, after [`TRANSFER_WAIT`], before it is fetched of somebody else: 256 KiB.
+pub const TRANSFER_PACE: u64 = 1 << 18;
+/// How long a parcel may take however small it is.
+pub const TRANSFER_WAIT: Duration = Duration::from_secs(20);

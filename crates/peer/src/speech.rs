@@ -4,19 +4,18 @@
 //! notice    kind u8, fields, signature 65         told to all; the signature says who, the contracts take it as it is
 //! question  kind u8, name 32                      to one: where is this parcel?
 //! answer    BLAKE3 32, size u64                   the transport's name of it
-//! address   peer 32, addresses (short list)       what is registered on the chain
+//! address   peer 32, addresses (short list), signature 64      what is registered on the chain
 //! ```
 
 use crate::limits::ADDRESSES;
-use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder};
-use samebit_market::{Amount, AttemptId, BatchId, JobId, Seconds};
-use samebit_net::{Blob as Parcel, PeerAddress, PeerId};
+use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder, Tag, hash};
+use samebit_market::{Amount, AttemptId, BatchId, JobId, Owner, Seconds};
+use samebit_net::{Blob as Parcel, NetworkId, PeerAddress, PeerId, Secret};
 use samebit_roles::{Ask, Blob, Holding, Notice};
+use std::net::{IpAddr, SocketAddr};
 
 /// Bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 65;
-/// Bytes of an address as text.
-const ADDRESS_BYTES: u16 = 64;
 
 /// A notice with its signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,26 +109,72 @@ impl Canonical for Here {
     }
 }
 
-/// A peer's address as it is registered.
+/// A peer's address as it is registered, signed with the key of its name: nobody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registered(pub PeerAddress);
+pub struct Registered {
+    /// Where it is.
+    pub address: PeerAddress,
+    /// The name's, under [`Registered::message`].
+    pub signature: [u8; 64],
+}
+
+impl Registered {
+    /// Where a peer is, registered by the owner with this account.
+    pub fn sign(secret: &Secret, network: NetworkId, owner: Owner, addresses: &[SocketAddr]) -> Registered {
+        let addresses = addresses.iter().take(ADDRESSES.into()).copied().collect();
+        let address = PeerAddress { peer: secret.peer(), addresses };
+        let signature = secret.sign(&Registered::message(network, owner, &address));
+        Registered { address, signature }
+    }
+
+    /// Whether it is the name's own word, for this network and owner.
+    pub fn is_genuine(&self, network: NetworkId, owner: Owner) -> bool {
+        let message = Registered::message(network, owner, &self.address);
+        self.address.peer.has_signed(&message, &self.signature)
+    }
+
+    fn message(network: NetworkId, owner: Owner, address: &PeerAddress) -> [u8; 32] {
+        let mut encoder = Encoder::new();
+        encode_address(address, &mut encoder);
+        hash(Tag::File, &[b"registration", &network.0, &owner.0, &encoder.into_bytes()]).0
+    }
+}
 
 impl Canonical for Registered {
     fn encode(&self, encoder: &mut Encoder) {
-        let PeerAddress { peer, addresses } = &self.0;
-        peer.encode(encoder);
-        let texts: Vec<String> = addresses.iter().take(ADDRESSES.into()).map(ToString::to_string).collect();
-        encoder.short_list(&texts, |encoder, text| encoder.string(text));
+        encode_address(&self.address, encoder);
+        encoder.raw(&self.signature);
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Registered, DecodeError> {
         let peer = PeerId::decode(decoder)?;
         let addresses = decoder.short_list("addresses", ADDRESSES, |decoder| {
-            let text = decoder.string("address", ADDRESS_BYTES)?;
-            text.parse().map_err(|_| decoder.refuse("no address of a socket"))
+            let ip = match decoder.u8("kind of address")? {
+                4 => IpAddr::from(fixed::<4>(decoder, "address")?),
+                6 => IpAddr::from(fixed::<16>(decoder, "address")?),
+                tag => return Err(decoder.unknown_tag("kind of address", tag)),
+            };
+            Ok(SocketAddr::new(ip, decoder.u16("port")?))
         })?;
-        Ok(Registered(PeerAddress { peer, addresses }))
+        Ok(Registered { address: PeerAddress { peer, addresses }, signature: fixed(decoder, "signature")? })
     }
+}
+
+fn encode_address(address: &PeerAddress, encoder: &mut Encoder) {
+    address.peer.encode(encoder);
+    encoder.short_list(&address.addresses, |encoder, address| {
+        match address.ip() {
+            IpAddr::V4(ip) => {
+                encoder.u8(4);
+                encoder.raw(&ip.octets());
+            }
+            IpAddr::V6(ip) => {
+                encoder.u8(6);
+                encoder.raw(&ip.octets());
+            }
+        }
+        encoder.u16(address.port());
+    });
 }
 
 fn fixed<const N: usize>(decoder: &mut Decoder<'_>, what: &'static str) -> Result<[u8; N], DecodeError> {
@@ -168,14 +213,31 @@ mod tests {
             same(&Where(blob));
         }
         same(&Here(Parcel { hash: [9; 32], size: u64::MAX }));
+        let secret = Secret::from_bytes(&[3; 32]);
         let addresses = ["127.0.0.1:9".parse().unwrap(), "[::1]:65535".parse().unwrap()];
-        same(&Registered(PeerAddress { peer: PeerId([3; 32]), addresses: addresses.into() }));
+        same(&Registered::sign(&secret, NetworkId([1; 32]), Owner([2; 20]), &addresses));
+    }
+
+    #[test]
+    fn a_name_is_registered_by_who_has_its_key() {
+        let (secret, network, owner) = (Secret::from_bytes(&[3; 32]), NetworkId([1; 32]), Owner([2; 20]));
+        let registered = Registered::sign(&secret, network, owner, &["127.0.0.1:9".parse().unwrap()]);
+        assert!(registered.is_genuine(network, owner));
+        assert!(!registered.is_genuine(network, Owner([3; 20])), "somebody else has sent it");
+        assert!(!registered.is_genuine(NetworkId([2; 32]), owner), "it is another network's");
+        let mut elsewhere = registered.clone();
+        elsewhere.address.addresses[0].set_port(10);
+        assert!(!elsewhere.is_genuine(network, owner));
+        let mut other = registered;
+        other.address.peer = Secret::from_bytes(&[4; 32]).peer();
+        assert!(!other.is_genuine(network, owner));
     }
 
     #[test]
     fn what_is_registered_fits_the_chain() {
-        let longest = "[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]:65535".parse().unwrap();
-        let registered = Registered(PeerAddress { peer: PeerId([3; 32]), addresses: vec![longest; 9] });
+        let longest = "[1111:2222:3333:4444:5555:6666:7777:8888]:65535".parse().unwrap();
+        let registered =
+            Registered::sign(&Secret::from_bytes(&[3; 32]), NetworkId([1; 32]), Owner([2; 20]), &[longest; 9]);
         let bytes = registered.to_bytes();
         assert!(bytes.len() <= samebit_market::params::ADDRESS_BYTES_LIMIT, "{} bytes", bytes.len());
     }

@@ -3,11 +3,13 @@
 use crate::directory::Directory;
 use crate::driver::{Driver, roles_message};
 use crate::enrolment::Enrolment;
-use crate::executor::{Compute, Executor};
+use crate::compute::Compute;
+use crate::executor::Executor;
 use crate::identity::Identity;
 use crate::limits::{BLOCKS, POLL_PAUSE};
 use crate::machine::Machine;
 use crate::observer::Observer;
+use crate::speech::Registered;
 use crate::store::{Store, StoreError};
 use samebit_chain::SenderOptions;
 use samebit_chain::protocol::{self, BlockLog, Protocol, ProtocolError};
@@ -19,8 +21,9 @@ use samebit_net::{NetworkId, PeerAddress};
 use samebit_roles::{Arithmetic, Block, Party, Role, Said};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// What a peer is.
 pub struct Config {
@@ -91,21 +94,24 @@ pub async fn start(
     })
     .await?;
     let addresses = if config.announce.is_empty() { network.addresses() } else { config.announce };
-    let address = PeerAddress { peer: identity.network().peer(), addresses };
+    let address = Registered::sign(&identity.network(), network_id(&protocol), identity.owner(), &addresses);
     let sender = protocol.client().sender(identity.signer().clone(), SenderOptions::default());
     let (sender_of_blocks, blocks) = mpsc::channel(BLOCKS);
     let log = protocol.log(first_block, LogOptions::default());
-    tokio::spawn(follow(log, config.poll, sender_of_blocks));
+    let news = Arc::new(Notify::new());
+    tokio::spawn(follow(log, config.poll, news.clone(), sender_of_blocks));
     let (told, done) = mpsc::unbounded_channel();
     Ok(Driver {
         machine: wrap(party),
+        meter: config.compute.meter.clone(),
         executor: Executor::start(store.shelf().clone(), config.compute, told),
-        directory: Directory::new(config.peers),
+        directory: Directory::new(network_id(&protocol), config.peers),
         enrolment: Enrolment::new(Some(address), config.free, config.seats, config.job),
         identity,
         protocol,
         sender,
         blocks,
+        news,
         network,
         store,
         done,
@@ -119,20 +125,23 @@ fn network_id(protocol: &Protocol) -> NetworkId {
     NetworkId(words.hash(Tag::File).0)
 }
 
-/// Reads the chain and passes on its blocks. A chain that does not answer is asked again, less and less often; only what can never be read ends it.
-async fn follow(mut log: BlockLog, poll: Duration, blocks: mpsc::Sender<Result<Vec<Block>, ProtocolError>>) {
+/// Reads the chain and passes on its blocks, at once when there is news of it. A chain that does not answer is asked again, less and less often; only what can never be read ends it.
+async fn follow(
+    mut log: BlockLog,
+    poll: Duration,
+    news: Arc<Notify>,
+    blocks: mpsc::Sender<Result<Vec<Block>, ProtocolError>>,
+) {
     let (mut pause, mut has_told_end) = (poll, false);
     loop {
         match log.poll().await {
             Ok(read) => {
                 // None says that all are read, once after each that were.
                 pause = if read.is_empty() { poll } else { Duration::ZERO };
-                if read.is_empty() && has_told_end {
-                    tokio::time::sleep(pause).await;
-                    continue;
-                }
+                let is_told = read.is_empty() && has_told_end;
                 has_told_end = read.is_empty();
-                if blocks.send(Ok(read.into_iter().map(roles_block).collect())).await.is_err() {
+                let read = read.into_iter().map(roles_block).collect();
+                if !is_told && blocks.send(Ok(read)).await.is_err() {
                     return;
                 }
             }
@@ -148,7 +157,10 @@ async fn follow(mut log: BlockLog, poll: Duration, blocks: mpsc::Sender<Result<V
                 pause = (pause.max(poll) * 2).min(POLL_PAUSE);
             }
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = news.notified() => {}
+        }
     }
 }
 

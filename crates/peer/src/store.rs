@@ -263,7 +263,7 @@ impl Store {
 pub fn outline(job: &Job) -> Outline {
     let none = Terms { bond: Amount(0), entry: Seconds(0), clock: Seconds(0), extension: Seconds(0) };
     let (question, header) = question(job, 0, job.spec.initial_state, none);
-    Outline { question, header }
+    Outline { question, header, state_bytes: parcel::state_bytes(&job.program) }
 }
 
 fn decode<T>(

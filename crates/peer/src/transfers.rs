@@ -5,7 +5,7 @@
 //! serve  <──Where── peer   Provide(file) ──> hash, size ──Here──> peer
 //! ```
 
-use crate::limits::{ASKING, PARCEL_BYTES, TRANSFERS};
+use crate::limits::{ASKING, PARCEL_BYTES, TRANSFER_PACE, TRANSFER_WAIT, TRANSFERS};
 use crate::speech::{Here, Where};
 use crate::store::Shelf;
 use samebit_commit::Canonical;
@@ -14,6 +14,7 @@ use samebit_net::{Blob as Parcel, Command, PeerId, QuestionId, RequestId};
 use samebit_roles::Blob;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// See the module.
 #[derive(Debug)]
@@ -38,8 +39,19 @@ pub struct Transfers {
 #[derive(Clone, Copy, Debug)]
 struct Fetching {
     blob: Blob,
+    /// How many bytes it has, if that is known.
+    bytes: Option<u64>,
     from: Owner,
     peer: PeerId,
+    since: Instant,
+}
+
+impl Fetching {
+    /// Whether somebody else may be asked instead: whoever gives little at a time keeps nobody waiting for long.
+    fn is_late(&self) -> bool {
+        let bytes = self.bytes.unwrap_or_default();
+        self.since.elapsed() > TRANSFER_WAIT + Duration::from_secs(bytes / TRANSFER_PACE)
+    }
 }
 
 impl Transfers {
@@ -57,27 +69,36 @@ impl Transfers {
         }
     }
 
-    /// Asks a peer where a parcel is, unless that is under way.
-    pub fn fetch(&mut self, blob: Blob, from: Owner, peer: PeerId) -> Option<Command> {
-        let mut under_way = self.asked.values().chain(self.fetching.values());
+    /// Asks a peer where a parcel is, unless that is under way; one that comes too slowly is asked of the next.
+    pub fn fetch(&mut self, blob: Blob, bytes: Option<u64>, from: Owner, peer: PeerId) -> Vec<Command> {
         // What lies there to be looked at must not change.
-        let is_same = under_way.any(|held| held.blob == blob) || self.checking.contains(&blob);
-        if is_same || self.asked.len() + self.fetching.len() >= TRANSFERS {
-            return None;
+        let is_asked = self.asked.values().any(|held| held.blob == blob) || self.checking.contains(&blob);
+        let under_way = self.fetching.iter().find(|(_, held)| held.blob == blob).map(|(at, held)| (*at, *held));
+        let late = under_way.filter(|(_, held)| held.is_late() && held.from != from).map(|(parcel, _)| parcel);
+        let is_busy = is_asked || (under_way.is_some() && late.is_none());
+        if is_busy || self.asked.len() + self.fetching.len() >= TRANSFERS {
+            return Vec::new();
+        }
+        let mut commands = Vec::new();
+        if let Some(parcel) = late {
+            self.fetching.remove(&parcel);
+            commands.push(Command::Forget(parcel));
         }
         self.requests += 1;
         let request = RequestId(self.requests);
-        self.asked.insert(request, Fetching { blob, from, peer });
-        Some(Command::Ask { request, peer, body: Where(blob).to_bytes() })
+        self.asked.insert(request, Fetching { blob, bytes, from, peer, since: Instant::now() });
+        commands.push(Command::Ask { request, peer, body: Where(blob).to_bytes() });
+        commands
     }
 
     /// Begins to fetch what a peer says it has.
     pub fn answered(&mut self, request: RequestId, answer: Result<&[u8], String>) -> Option<Command> {
         let fetching = self.asked.remove(&request)?;
         let here = answer.and_then(|bytes| Here::from_bytes(bytes).map_err(|error| error.to_string()));
-        let here = here.and_then(|Here(parcel)| match parcel.size > PARCEL_BYTES {
-            true => Err(format!("a parcel of {} bytes", parcel.size)),
-            false => Ok(parcel),
+        let is_right = |size| fetching.bytes.map_or(size <= PARCEL_BYTES, |bytes| size == bytes);
+        let here = here.and_then(|Here(parcel)| match is_right(parcel.size) {
+            true => Ok(parcel),
+            false => Err(format!("a parcel of {} bytes", parcel.size)),
         });
         let parcel = match here {
             Ok(parcel) => parcel,

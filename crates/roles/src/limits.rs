@@ -35,8 +35,6 @@ pub const ASK_LIFE: u64 = 600;
 pub const ASK_MARGIN: u64 = 120;
 /// Seconds between two asks of one solver for one job.
 pub const ASK_PERIOD: u64 = 240;
-/// Seconds that a submitter waits for asks before it takes the lowest.
-pub const ASK_WAIT: u64 = 60;
 /// Asks and words of custodians that are remembered.
 pub const NOTICES: usize = 1024;
 /// Segments that a solver runs ahead of its claims.

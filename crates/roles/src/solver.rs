@@ -2,7 +2,7 @@
 
 use crate::custodian::hold;
 use crate::limits::{AHEAD, ASK_LIFE, ASK_PERIOD};
-use crate::message::{Ask, Blob, Holding, Notice, Piece, Purpose};
+use crate::message::{Ask, Holding, Notice, Piece, Purpose};
 use crate::party::{Desk, Lot, Ran};
 use crate::planted::{Bug, planted};
 use samebit_commit::{Digest, Tree};
@@ -37,7 +37,7 @@ impl Solver {
         }
     }
 
-    /// Asks for a job whose program it has looked at and whose next state it has: who cannot begin does not accept.
+    /// Asks for a job of which it has everything and that it can run in time: who would fail does not begin.
     fn ask(&self, desk: &mut Desk<'_>, job: &Job) {
         let attempt = AttemptId(job.attempts);
         let has_failed = desk
@@ -48,10 +48,9 @@ impl Solver {
         if has_failed || !self.takes(desk, job) {
             return;
         }
-        let providers = desk.providers(job);
-        let has_job = desk.fetch(Blob::Job(job.spec), &providers);
-        let has_state = desk.fetch(Blob::State(job.state), &providers);
-        if has_job && has_state {
+        let piece = Piece { spec: job.spec, segment: SegmentId(job.settled), start: job.state };
+        // A batch is claimed when half the time is over, whatever there is of it.
+        if desk.fits(job, piece, Seconds(job.terms.claim_seconds.0 / 2)) {
             let secrets = secrets(desk, job, attempt).root();
             let expiry = desk.now.plus(Seconds(ASK_LIFE));
             let ask = Ask { job: job.id, attempt, price: self.price, secrets, expiry };

@@ -1,6 +1,6 @@
 //! The submitter: has its jobs run, and gets the end.
 
-use crate::limits::{ASK_MARGIN, ASK_WAIT};
+use crate::limits::ASK_MARGIN;
 use crate::message::{Ask, Blob, Holding};
 use crate::party::{Desk, Lot};
 use crate::planted::{Bug, planted};
@@ -18,6 +18,8 @@ pub struct Order {
     pub terms: Terms,
     /// Tells orders that are alike apart.
     pub nonce: u64,
+    /// How long it waits for further asks before it takes the lowest.
+    pub ask_wait: Seconds,
     /// How long it waits for a solver, at first and after each attempt; it takes the job back then.
     pub give_up: Seconds,
 }
@@ -43,7 +45,7 @@ impl Submitter {
                     JobStage::Done if planted(Bug::NotFetched) => {}
                     JobStage::Done => {
                         let providers = desk.providers(job);
-                        desk.fetch(Blob::State(job.state), &providers);
+                        desk.fetch(job.spec, Blob::State(job.state), &providers);
                     }
                     JobStage::Cancelled | JobStage::Void => {}
                 },
@@ -88,7 +90,7 @@ fn match_or_cancel(desk: &mut Desk<'_>, job: &Job, order: &Order) {
             expiry: ask.expiry,
             is_signed: true,
         };
-        desk.say("accept", job.id, [attempt.0, 0, 0, 0], ASK_WAIT, accept);
+        desk.say("accept", job.id, [attempt.0, 0, 0, 0], order.ask_wait.0, accept);
     }
     let slow_block = desk.ledger.market().site().slow_block;
     let may_cancel = attempt.0 == 0 || desk.next().is_over(job.ended, OPEN_LIMIT, slow_block);

@@ -67,7 +67,7 @@ fn outline() -> Outline {
         sinks_top: zero,
         tables_top: zero,
     };
-    Outline { question, header }
+    Outline { question, header, state_bytes: 1 }
 }
 
 /// Peers and a chain without faults.
@@ -85,7 +85,7 @@ struct Town {
 impl Town {
     fn new(terms: Terms) -> Town {
         let toy = Toy::new(3);
-        let order = Order { spec: toy.spec(), terms, nonce: 0, give_up: Seconds(100_000) };
+        let order = order(&toy, terms);
         let solver = |price| Role::Solver(Solver { price, least_seconds: Seconds(10), jobs: 1 });
         let mut casts = vec![vec![Role::Submitter(Submitter { orders: vec![order] })], vec![solver(PRICE)]];
         casts.extend((0..3).map(|_| vec![Role::Verifier(Verifier), Role::Custodian(Custodian)]));
@@ -119,6 +119,7 @@ impl Town {
         match task {
             Task::Check { blob: Blob::Job(_), .. } => Outcome::Job(Box::new(outline())),
             Task::Check { .. } => Outcome::State,
+            Task::Weigh(..) => Outcome::Weighed(true),
             Task::Run(piece) => {
                 let segment = piece.segment.0;
                 Outcome::Ran(Ran { state: self.toy.state(segment), leaves: self.toy.leaves(segment) })
@@ -174,7 +175,7 @@ impl Town {
                 events.push_back((peer, Event::Done(task, outcome)));
             }
             Action::Store(record) => self.peers[peer].1.push(record),
-            Action::Fetch { blob, from } => events.push_back((number(from), Event::Asked { blob, by: me })),
+            Action::Fetch { blob, from, .. } => events.push_back((number(from), Event::Asked { blob, by: me })),
             Action::Serve { blob, to } => events.push_back((number(to), Event::Arrived { blob, from: me })),
             Action::Gossip(notice) => {
                 let all = 0..self.peers.len();
@@ -214,6 +215,11 @@ impl Town {
         }
         fresh
     }
+}
+
+fn order(toy: &Toy, terms: Terms) -> Order {
+    let (ask_wait, give_up) = (Seconds(60), Seconds(100_000));
+    Order { spec: toy.spec(), terms, nonce: 0, ask_wait, give_up }
 }
 
 fn machine(number: u8, roles: Vec<Role>) -> Party<Arithmetic> {
@@ -259,13 +265,8 @@ fn a_peer_that_begins_again_at_any_block_goes_on() {
         for peer in 0..town.peers.len() {
             let roles = match peer {
                 0 => {
-                    let order = Order {
-                        spec: town.toy.spec(),
-                        terms: Script::terms(),
-                        nonce: 0,
-                        give_up: Seconds(100_000),
-                    };
-                    vec![Role::Submitter(Submitter { orders: vec![order] })]
+                    let orders = vec![order(&town.toy, Script::terms())];
+                    vec![Role::Submitter(Submitter { orders })]
                 }
                 1 => vec![Role::Solver(Solver { price: PRICE, least_seconds: Seconds(10), jobs: 1 })],
                 _ => vec![Role::Verifier(Verifier), Role::Custodian(Custodian)],

@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 
 /// Seconds that a submitter waits for a solver.
 const GIVE_UP: Seconds = Seconds(7_200);
+/// How long the submitter waits for cheaper asks.
+const ASK_WAIT: Seconds = Seconds(60);
 /// The shortest time in which a solver trusts itself to answer.
 const LEAST: Seconds = Seconds(600);
 
@@ -135,8 +137,13 @@ fn machine(
     let secret = Secret(Words::new().number(scene.seed).address(owner.0).hash(Tag::File));
     let roles = match part {
         Part::Submitter => {
-            let order =
-                Order { spec: world.opening(), terms: scene.terms.clone(), nonce: 0, give_up: GIVE_UP };
+            let order = Order {
+                spec: world.opening(),
+                terms: scene.terms.clone(),
+                nonce: 0,
+                ask_wait: ASK_WAIT,
+                give_up: GIVE_UP,
+            };
             vec![Role::Submitter(Submitter { orders: vec![order] })]
         }
         Part::Solver(price) => vec![Role::Solver(Solver { price, least_seconds: LEAST, jobs: 1 })],

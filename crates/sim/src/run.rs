@@ -377,7 +377,7 @@ impl<'a> Run<'a> {
             }
             Action::Compute(task) => self.compute(peer, task),
             Action::Store(record) => self.peers[peer].disk.push(record),
-            Action::Fetch { blob, from } => self.tell(peer, from, Event::Asked { blob, by: owner }),
+            Action::Fetch { blob, from, .. } => self.tell(peer, from, Event::Asked { blob, by: owner }),
             Action::Serve { blob, to } => self.tell(peer, to, Event::Arrived { blob, from: owner }),
             Action::Gossip(notice) => self.gossip(peer, notice),
         }
@@ -392,9 +392,11 @@ impl<'a> Run<'a> {
         };
         let held = &mut self.peers[peer];
         let piece = match &task {
-            Task::Run(piece) | Task::Trace(piece) | Task::Answer(piece, _) | Task::Evidence(piece, _) => {
-                *piece
-            }
+            Task::Weigh(piece, _)
+            | Task::Run(piece)
+            | Task::Trace(piece)
+            | Task::Answer(piece, _)
+            | Task::Evidence(piece, _) => *piece,
             Task::Check { .. } => {
                 Piece { spec: self.world.spec(), segment: SegmentId(0), start: self.world.initial() }
             }

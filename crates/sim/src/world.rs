@@ -11,7 +11,7 @@ use samebit_market::{SegmentId, SpecOpening};
 use samebit_ops::Cpu;
 use samebit_roles::party::{Outcome, Outline, Ran, Task};
 use samebit_roles::{Arithmetic, Blob, Piece, Segment, Terms, opening, question};
-use samebit_trace::{Fault, Job, Runner, interior_evidence, table};
+use samebit_trace::{Fault, Job, Runner, interior_evidence, parcel, table};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -99,7 +99,7 @@ impl World {
     pub fn outline(&self) -> Outline {
         let none = Terms { bond: Amount(0), entry: Seconds(0), clock: Seconds(0), extension: Seconds(0) };
         let (question, header) = question(&self.job, 0, self.initial(), none);
-        Outline { question, header }
+        Outline { question, header, state_bytes: parcel::state_bytes(&self.job.program) }
     }
 
     /// Does a task as somebody does who is wrong in this way; `is_genuine` says whether the bytes that a check looks at are what was asked for.
@@ -108,6 +108,7 @@ impl World {
             Task::Check { .. } if !is_genuine => Outcome::False,
             Task::Check { blob: Blob::Job(_), .. } => Outcome::Job(Box::new(self.outline())),
             Task::Check { blob: Blob::State(_), .. } => Outcome::State,
+            Task::Weigh(..) => Outcome::Weighed(true),
             Task::Run(piece) => Outcome::Ran(self.work(skew, *piece).ran.clone()),
             Task::Trace(piece) => Outcome::Traced(self.work(skew, *piece).opened),
             Task::Answer(piece, task) => match task.run(&self.work(skew, *piece).story, &Arithmetic) {

@@ -44,7 +44,7 @@ pub use folder::{Folder, Keep};
 pub use interior::interior_evidence;
 pub use job::{Job, entries, state_root_of, table};
 pub use metrics::Metrics;
-pub use receipt::{Cost, Ending, Receipt, RunRecord, SegmentRecord};
+pub use receipt::{Cost, Ending, Posted, Receipt, RunRecord, SegmentRecord};
 pub use replay::{Replay, RunSequence};
 pub use runner::{Capture, Runner, StepTrace, Words};
 pub use stored::StoredTrace;

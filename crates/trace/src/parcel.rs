@@ -81,6 +81,12 @@ pub fn write_state(path: &Path, program: &Program, states: &[Vec<u32>]) -> Resul
     Ok(state::root(&entries))
 }
 
+/// Bytes of each state of a program.
+pub fn state_bytes(program: &Program) -> u64 {
+    let head = header(&entries(program, &vec![Digest::ZERO; program.states.len()])).len() as u64;
+    head + 4 * program.states.iter().map(Declaration::len).sum::<u64>()
+}
+
 /// Writes the runner's state to the path that its root has, and gives the root.
 ///
 /// # Errors

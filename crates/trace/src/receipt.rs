@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The receipt's format.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What a run computed, step by step of its segments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +24,10 @@ pub struct Receipt {
     pub program: Digest,
     /// The arithmetic of the products.
     pub profile: String,
-    /// The version that ran the job.
+    /// The version that ran the job, or saved what others have run.
     pub engine_version: String,
+    /// Where it was posted; nothing for a run on one machine.
+    pub posted: Option<Posted>,
     /// Root of the state before step 0.
     pub initial_state: Digest,
     /// Root of the tokens.
@@ -54,6 +56,20 @@ pub struct Receipt {
     pub files: BTreeMap<String, Digest>,
     /// Digest of everything above.
     pub digest: Digest,
+}
+
+/// Where others were asked to run a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Posted {
+    /// The version in which peers spoke with each other.
+    pub protocol: u16,
+    /// The chain.
+    pub chain_id: u64,
+    /// Market's address: 0x and 40 hexadecimal digits.
+    pub market: String,
+    /// The job's id there, which covers its terms and its poster, too.
+    pub job: Digest,
 }
 
 /// The schema of a receipt that this version cannot read, if it says one.
@@ -153,6 +169,7 @@ impl Receipt {
             program: job.spec.program,
             profile: job.spec.profile.clone(),
             engine_version: engine_version.to_owned(),
+            posted: None,
             initial_state: job.spec.initial_state,
             data: tables.get(crate::job::table::TOKENS).copied().unwrap_or(Digest::ZERO),
             tables,

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod devnet;
 pub mod dispute;
 pub mod doctor;
+pub mod drill;
 pub mod explain;
 pub mod generate;
 pub mod jobs;

@@ -1,19 +1,29 @@
 //! `samebit peer`: a machine on the network, until somebody stops it.
 
+use super::drill;
 use super::network::liar::Liar;
 use super::network::{self, keys, runtime};
 use crate::arguments::{Global, LieName, Peer as Arguments, Place, RoleName};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::machine::{ChainConfig, Machine};
+use crate::memory::memory_bytes;
+use crate::progress::spin;
 use crate::screen::Screen;
+use crate::speed::Speed;
 use samebit_chain::protocol::Protocol;
 use samebit_market::{Ppm, Seconds};
-use samebit_peer::{Compute, Config, Driver, Identity, Observer, question_of, start};
+use samebit_peer::{
+    Compute, Config, Driver, Identity, Meter, Observer, Part, StepTime, process_time, question_of, start,
+};
 use samebit_roles::{Custodian, Message, Role, Solver, Verifier, Whistleblower};
+use samebit_serve::{Vitals, Watched, serve};
 use samebit_sim::Lie;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
@@ -38,11 +48,18 @@ pub fn peer(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             return Err(Failure::input(format!("lies and errors on purpose are not for chain {chain_id}")));
         }
         let identity = keys::identity(&arguments.key, &arguments.dir, chain_id)?;
+        drill::pass(&arguments.dir, &machine, &protocol, screen).await?;
         let compute = Compute {
-            backend: machine.backend.clone(),
-            threads: machine.threads,
+            memory: arguments.memory.or_else(memory_bytes),
+            step_time: step_time(arguments, &machine)?,
             self_check: arguments.self_check,
             faults: arguments.inject_fault.clone(),
+            ..Compute::new(machine.backend.clone(), machine.threads)
+        };
+        let vitals = Vitals::new(compute.meter.clone());
+        let served = match arguments.metrics {
+            Some(address) => Some(serve(address, vitals.clone()).await.map_err(Failure::input)?),
+            None => None,
         };
         let has_seats = arguments.roles.contains(&RoleName::Verifier);
         let seats = if has_seats { arguments.seats.into() } else { 0 };
@@ -53,7 +70,7 @@ pub fn peer(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             ..config(&arguments.dir, &arguments.connection, &arguments.place, protocol, identity, compute)
         };
         let lies: Vec<Lie> = arguments.lie.map(lie).into_iter().collect();
-        let observer = Box::new(Told { screen: *screen });
+        let observer = Box::new(Watched { vitals, observer: Box::new(Told { screen: *screen }) });
         let wrap = |party| -> Box<dyn samebit_peer::Machine> {
             match lies.is_empty() {
                 true => Box::new(party),
@@ -61,8 +78,11 @@ pub fn peer(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             }
         };
         let driver = start(config, wrap, observer).await.map_err(failed)?;
-        say(&driver, screen);
-        run(driver, &interrupt).await.map(drop)
+        say(&driver, served, screen);
+        let meter = driver.meter.clone();
+        run(driver, &interrupt).await?;
+        report(&meter, screen);
+        Ok(())
     })?;
     screen.note("stopped; the same command goes on");
     Ok(Exit::Ok)
@@ -155,10 +175,36 @@ fn lie(name: LieName) -> Lie {
     }
 }
 
-fn say(driver: &Driver, screen: &Screen) {
+/// How long steps take here: measured for whoever asks for jobs.
+fn step_time(arguments: &Arguments, machine: &Machine) -> Result<StepTime, Failure> {
+    if !arguments.roles.contains(&RoleName::Solver) {
+        return Ok(Arc::new(|_| Duration::ZERO));
+    }
+    let speed = spin("measuring this machine", || Speed::measure(machine))?;
+    Ok(Arc::new(move |job| {
+        Duration::try_from_secs_f64(speed.seconds(&job.program)).unwrap_or(Duration::MAX)
+    }))
+}
+
+fn say(driver: &Driver, metrics: Option<SocketAddr>, screen: &Screen) {
     let (owner, addresses) = (driver.identity.owner(), driver.network.addresses());
     screen.say(format!("peer {owner} listens on {addresses:?}"));
-    screen.object(&json!({ "event": "started", "owner": owner.to_string(), "addresses": addresses }));
+    if let Some(metrics) = metrics {
+        screen.say(format!("metrics on http://{metrics}/metrics"));
+    }
+    screen.object(&json!({
+        "event": "started", "owner": owner.to_string(), "addresses": addresses, "metrics": metrics,
+    }));
+}
+
+/// Tells what it has taken.
+fn report(meter: &Meter, screen: &Screen) {
+    let seconds = |part: Part| (part.name(), meter.taken(part).as_secs_f64());
+    let parts: BTreeMap<&str, f64> = Part::ALL.into_iter().map(seconds).collect();
+    screen.object(&json!({
+        "event": "stopped", "steps": meter.steps(), "fetched_bytes": meter.fetched(),
+        "cpu_seconds": process_time().as_secs_f64(), "cpu_seconds_by_part": parts,
+    }));
 }
 
 /// Tells what the peer has said to the chain.

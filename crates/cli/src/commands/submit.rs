@@ -18,11 +18,11 @@ use crate::progress::{Progress, spin};
 use crate::screen::Screen;
 use samebit_commit::Digest;
 use samebit_market::{Amount, JobId, JobStage, MarketMessage, Seconds};
-use samebit_peer::{Compute, Config, Machine, Observer, Shelf, Store, start};
+use samebit_peer::{Compute, Config, Machine, Observer, PROTOCOL_VERSION, Shelf, Store, start};
 use samebit_recipe::{Prepared, save_model};
 use samebit_roles::party::{Action, Event};
 use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
-use samebit_trace::{Cost, Ending, Folder, Job, Receipt, RunRecord, parcel};
+use samebit_trace::{Cost, Ending, Folder, Job, Posted, Receipt, RunRecord, parcel};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -59,17 +59,12 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
     let shelf = place(&home, &job, &states)?;
     let order = order(arguments, &file, &job)?;
     let interrupt = Interrupt::listen_until(3, LEAVING);
-    let followed = runtime()?.block_on(async {
+    let (site, followed) = runtime()?.block_on(async {
         let protocol = network::reach(&arguments.connection, &chain).await?;
         let identity = keys::identity(&arguments.key, &home, protocol.site().chain_id)?;
-        let compute = Compute {
-            backend: machine.backend.clone(),
-            threads: machine.threads,
-            self_check: 0.0,
-            faults: vec![],
-        };
+        let compute = Compute::new(machine.backend.clone(), machine.threads);
         let escrow = order.terms.escrow(job.segment_count());
-        let site = protocol.site();
+        let site = *protocol.site();
         let id = site.job(identity.owner(), order.nonce, order.spec.digest(), order.terms.digest());
         remember(&home, id)?;
         let config = Config {
@@ -78,7 +73,7 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
             job: Some(id),
             ..config(&home, &arguments.connection, &arguments.place, protocol, identity, compute)
         };
-        follow(config, id, &job, &interrupt, screen).await
+        Ok::<_, Failure>((site, follow(config, id, &job, &interrupt, screen).await?))
     })?;
     match followed {
         Followed::Left(id) => {
@@ -90,7 +85,13 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
             Ok(Exit::Failed)
         }
         Followed::Ended(id, JobStage::Done, ends) => {
-            let saved = Saved { arguments, file: &file, prepared: &prepared, job: &job, states: &states };
+            let posted = Posted {
+                protocol: PROTOCOL_VERSION,
+                chain_id: site.chain_id,
+                market: site.market.to_string(),
+                job: id.0,
+            };
+            let saved = Saved { arguments, file: &file, prepared: &prepared, job: &job, states: &states, posted };
             saved.save(&shelf, id, &ends, screen)
         }
         Followed::Ended(id, stage, _) => {
@@ -159,7 +160,13 @@ fn order(arguments: &Arguments, file: &samebit_recipe::Job, job: &Job) -> Result
     let told = told.map_err(|error| Failure::input(format!("market.budget: {error}")))?;
     let budget = arguments.budget.or(told).unwrap_or(BUDGET);
     let terms = terms::terms(&market, budget, job.segment_count())?;
-    Ok(Order { spec: opening(job), terms, nonce: arguments.nonce, give_up: Seconds(arguments.give_up) })
+    Ok(Order {
+        spec: opening(job),
+        terms,
+        nonce: arguments.nonce,
+        ask_wait: Seconds(arguments.ask_wait),
+        give_up: Seconds(arguments.give_up),
+    })
 }
 
 /// How following a job ended.
@@ -206,6 +213,7 @@ struct Saved<'a> {
     prepared: &'a Prepared,
     job: &'a Job,
     states: &'a [Vec<u32>],
+    posted: Posted,
 }
 
 impl Saved<'_> {
@@ -218,6 +226,7 @@ impl Saved<'_> {
             ..RunRecord::default()
         };
         let mut receipt = Receipt::new(self.job, VERSION);
+        receipt.posted = Some(self.posted.clone());
         for name in files::describe(out, self.file, self.prepared)? {
             receipt.files.insert(name.to_owned(), files::digest(&folder.file(name))?);
         }

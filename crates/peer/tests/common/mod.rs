@@ -80,7 +80,8 @@ impl Town {
 
     /// A peer that has the job done, and ends when it is.
     pub async fn submit(&mut self, account: u32) -> Running {
-        let order = Order { spec: opening(&self.job), terms: terms(), nonce: 0, give_up: Seconds(100_000) };
+        let (ask_wait, give_up) = (Seconds(0), Seconds(100_000));
+        let order = Order { spec: opening(&self.job), terms: terms(), nonce: 0, ask_wait, give_up };
         let config =
             self.config(account, vec![Role::Submitter(Submitter { orders: vec![order] })], 0, Vec::new());
         let store = Store::open(&config.folder).expect("a store");
@@ -135,7 +136,7 @@ impl Town {
             announce: Vec::new(),
             peers: Vec::new(),
             relay: None,
-            compute: Compute { backend: Arc::new(Cpu::detect()), threads: 1, self_check: 0.0, faults },
+            compute: Compute { faults, ..Compute::new(Arc::new(Cpu::detect()), 1) },
             poll: POLL,
             roles,
             free: Amount(2_000 * TOKEN),

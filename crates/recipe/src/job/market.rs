@@ -10,13 +10,17 @@ pub struct Market {
     pub budget: Option<String>,
     /// Segments that a solver may be ahead of custody.
     pub credit: Option<usize>,
+    /// Verifiers of a drawn segment.
+    pub checkers: Option<usize>,
+    /// Seats that are drawn to hold the states.
+    pub custodians: Option<usize>,
     /// How long a segment can be challenged.
     pub challenge_time_seconds: Option<usize>,
     /// The share of segments that is drawn for checking, in (0, 1].
     pub draw: Option<f32>,
 }
 
-const KEYS: &[&str] = &["budget", "credit", "challenge_time_seconds", "draw"];
+const KEYS: &[&str] = &["budget", "credit", "checkers", "custodians", "challenge_time_seconds", "draw"];
 
 pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Market>> {
     let Some(value) = fields.get("market") else { return Ok(None) };
@@ -27,7 +31,9 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Market>> {
     }
     Ok(Some(Market {
         budget: read_budget(&terms)?,
-        credit: terms.count("credit", 0..=1 << 20)?,
+        credit: terms.count("credit", 1..=64)?,
+        checkers: terms.count("checkers", 1..=8)?,
+        custodians: terms.count("custodians", 1..=16)?,
         challenge_time_seconds: terms.count("challenge_time_seconds", 1..=366 * 24 * 3600)?,
         draw,
     }))

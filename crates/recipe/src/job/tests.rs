@@ -148,7 +148,7 @@ fn unknown_keys() {
     ");
     insta::assert_snapshot!(error_with("market: {price: 3}"), @"
     job.yaml: unknown key `market.price`
-    hint: known here: budget, challenge_time_seconds, credit, draw
+    hint: known here: budget, challenge_time_seconds, checkers, credit, custodians, draw
     ");
     insta::assert_snapshot!(error_with("shards: 4"), @"
     job.yaml: unknown key `shards`

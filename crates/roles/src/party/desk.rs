@@ -24,6 +24,8 @@ pub struct Hearsay {
     pub holdings: BTreeMap<Holding, BTreeSet<Owner>>,
     /// Who has sent something else than was asked for.
     pub false_blobs: BTreeSet<(Blob, Owner)>,
+    /// Whether this machine can run pieces in the time that it has for them.
+    pub fits: BTreeMap<(Piece, Seconds), bool>,
     /// What shows interior leaves.
     pub evidence: BTreeMap<(Piece, u64), Evidence>,
 }
@@ -34,6 +36,11 @@ impl Hearsay {
         let stage = |job: &JobId| ledger.job(*job).map(|job| job.stage);
         self.asks.retain(|(job, _), _| stage(job) == Some(JobStage::Open));
         self.holdings.retain(|holding, _| stage(&holding.job) == Some(JobStage::Running));
+        let is_open = |piece: &Piece| {
+            let mut open = ledger.market().jobs().filter(|job| job.stage == JobStage::Open);
+            open.any(|job| (job.spec, job.state) == (piece.spec, piece.start))
+        };
+        self.fits.retain(|(piece, _), _| is_open(piece));
     }
 }
 
@@ -159,8 +166,8 @@ impl<'a> Desk<'a> {
         self.wants.push(Want { key: task_key(&task), patience: 0, means: Means::Compute(task) });
     }
 
-    /// Whether a blob is held; wants it from one of these, if not.
-    pub fn fetch(&mut self, blob: Blob, providers: &[Owner]) -> bool {
+    /// Whether a blob of the job with this Spec is held; wants it from one of these, if not.
+    pub fn fetch(&mut self, spec: Digest, blob: Blob, providers: &[Owner]) -> bool {
         if self.records.holds(blob) {
             return true;
         }
@@ -173,7 +180,11 @@ impl<'a> Desk<'a> {
         };
         if !providers.is_empty() {
             let key = Key::new(verb, about, [0; 4]);
-            self.wants.push(Want { key, patience: 0, means: Means::Fetch(blob, providers) });
+            let bytes = match blob {
+                Blob::Job(_) => None,
+                Blob::State(_) => self.records.outline(spec).map(|outline| outline.state_bytes),
+            };
+            self.wants.push(Want { key, patience: 0, means: Means::Fetch { blob, bytes, providers } });
         }
         false
     }
@@ -181,7 +192,7 @@ impl<'a> Desk<'a> {
     /// Whether every state of a batch is held; wants all that are not.
     pub fn fetch_all(&mut self, lot: &Lot<'_>, providers: &[Owner]) -> bool {
         let states = lot.posted.leaves.iter().map(|leaf| Blob::State(leaf.state));
-        let missing = states.filter(|state| !self.fetch(*state, providers)).count();
+        let missing = states.filter(|state| !self.fetch(lot.job.spec, *state, providers)).count();
         missing == 0
     }
 
@@ -190,13 +201,30 @@ impl<'a> Desk<'a> {
         if let Some(ran) = self.records.ran(&piece) {
             return Some(ran.clone());
         }
-        let providers = self.providers(job);
-        let has_job = self.fetch(Blob::Job(piece.spec), &providers);
-        let has_state = self.fetch(Blob::State(piece.start), &providers);
-        if has_job && has_state {
+        if self.has(job, piece) {
             self.compute(Task::Run(piece));
         }
         None
+    }
+
+    /// Whether this machine can run a piece in so many seconds; finds it out, if that is not known.
+    pub fn fits(&mut self, job: &Job, piece: Piece, seconds: Seconds) -> bool {
+        match self.hearsay.fits.get(&(piece, seconds)) {
+            Some(fits) => *fits,
+            None => {
+                if self.has(job, piece) {
+                    self.compute(Task::Weigh(piece, seconds));
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether all that running a piece takes is held; wants it, if not: first the job, which says how large the state is.
+    fn has(&mut self, job: &Job, piece: Piece) -> bool {
+        let providers = self.providers(job);
+        self.fetch(piece.spec, Blob::Job(piece.spec), &providers)
+            && self.fetch(piece.spec, Blob::State(piece.start), &providers)
     }
 
     /// Who may have a job's states: who is drawn to hold them, the solver, the poster, and who had the job before.
@@ -267,6 +295,7 @@ pub fn task_key(task: &Task) -> Key {
         Task::Check { blob: Blob::Job(spec), .. } => Key::new("check job", *spec, [0; 4]),
         Task::Check { blob: Blob::State(root), .. } => Key::new("check state", *root, [0; 4]),
         Task::Run(of) => piece("run", of, 0),
+        Task::Weigh(of, seconds) => piece("weigh", of, seconds.0),
         Task::Trace(of) => piece("trace", of, 0),
         Task::Answer(of, task) => Key::new("answer", task.position.hash(), [of.segment.0, 0, 0, 0]),
         Task::Evidence(of, index) => piece("evidence", of, *index),

@@ -78,6 +78,8 @@ pub enum Action {
     Fetch {
         /// What.
         blob: Blob,
+        /// How many bytes it has, if that is known.
+        bytes: Option<u64>,
         /// Whom.
         from: Owner,
     },
@@ -250,6 +252,10 @@ impl<R: Referee> Party<R> {
                 }
                 return Vec::new();
             }
+            (Task::Weigh(piece, seconds), Outcome::Weighed(fits)) => {
+                self.hearsay.fits.insert((piece, seconds), fits);
+                return Vec::new();
+            }
             (Task::Run(piece), Outcome::Ran(ran)) => Record::Ran(piece, ran),
             (Task::Trace(piece), Outcome::Traced(opened)) => Record::Traced(piece, opened),
             (Task::Evidence(piece, index), Outcome::Evidence(evidence)) => {
@@ -296,9 +302,9 @@ impl<R: Referee> Party<R> {
                     Action::Send(message)
                 }
                 Means::Compute(task) => Action::Compute(task),
-                Means::Fetch(blob, providers) => {
+                Means::Fetch { blob, bytes, providers } => {
                     let from = providers[times as usize % providers.len()];
-                    Action::Fetch { blob, from }
+                    Action::Fetch { blob, bytes, from }
                 }
                 Means::Gossip(notice, _) => Action::Gossip(notice),
             };

@@ -33,8 +33,8 @@ pub enum Means {
     Send(Message),
     /// A task, asked for once.
     Compute(Task),
-    /// A blob, from one of these after the other.
-    Fetch(Blob, Vec<Owner>),
+    /// A blob of so many bytes, if that is known, from one of these after the other.
+    Fetch { blob: Blob, bytes: Option<u64>, providers: Vec<Owner> },
     /// A notice, again after so many seconds as long as it is wanted.
     Gossip(Notice, u64),
 }
@@ -118,7 +118,7 @@ impl Means {
         let doubled = |wait: u64| wait << times.saturating_sub(1).min(DOUBLINGS);
         match self {
             Means::Send(_) => Some(doubled(RESEND)),
-            Means::Fetch(..) => Some(REFETCH),
+            Means::Fetch { .. } => Some(REFETCH),
             Means::Gossip(_, period) => Some(*period),
             Means::Compute(_) => None,
         }

@@ -5,7 +5,7 @@ use crate::message::{Blob, Piece};
 use samebit_commit::Digest;
 use samebit_commit::interior::{self, Evidence};
 use samebit_dispute::{Header, Message as Argument, Opened, Question};
-use samebit_market::Owner;
+use samebit_market::{Owner, Seconds};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something to be computed. What takes a job or a state needs it to be held; the end of what is run is held, too.
@@ -19,6 +19,8 @@ pub enum Task {
         /// Who has sent it.
         from: Owner,
     },
+    /// Whether this machine can run a segment in so many seconds: the state is the job's, there is memory, and it is fast enough.
+    Weigh(Piece, Seconds),
     /// Runs a segment.
     Run(Piece),
     /// Runs a segment again, traced: what a claim in Dispute names.
@@ -39,6 +41,8 @@ pub enum Outcome {
     State,
     /// The bytes are the job that was asked for.
     Job(Box<Outline>),
+    /// Whether a segment can be run.
+    Weighed(bool),
     /// A segment was run.
     Ran(Ran),
     /// A segment was traced.
@@ -72,13 +76,15 @@ impl Ran {
     }
 }
 
-/// All of a job that a question and its header are made of: those of its first segment, without terms.
+/// What is remembered of a job: a question and its header, those of its first segment without terms, and what its states take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// The question.
     pub question: Question,
     /// What it is checked by.
     pub header: Header,
+    /// Bytes of each of its states as a blob.
+    pub state_bytes: u64,
 }
 
 /// What a peer keeps: written before anything is said that follows from it.

@@ -1,7 +1,8 @@
 //! The bill: who was paid, who was caught, what it took, and whether the result is that of a local run.
 
 use super::cast::{Cast, LIAR, Member};
-use super::local::Local;
+use super::overhead::Overhead;
+use crate::commands::network::planted::Planted;
 use crate::commands::dispute::report::Spot;
 use crate::commands::network::amount::show;
 use crate::commands::network::story::Names;
@@ -98,7 +99,8 @@ impl Bill {
         screen: &Screen,
         cast: &Cast,
         ledger: &Ledger,
-        local: &Local,
+        local: &Planted,
+        overhead: Overhead,
         elapsed: Duration,
     ) -> Outcome {
         let names = cast.names();
@@ -113,10 +115,6 @@ impl Bill {
             cast.members().iter().filter(|member| member.owner != Owner::default()).collect();
         let balance = |member: &&Member| (member.name.clone(), self.balance(ledger, member.owner));
         let balances: BTreeMap<String, i128> = people.iter().map(balance).collect();
-        let cpu: BTreeMap<&str, f64> =
-            cast.members().iter().map(|member| (member.name.as_str(), member.cpu_seconds)).collect();
-        let alone = cpu.get("local").copied().unwrap_or_default();
-        let all: f64 = cpu.iter().filter(|(name, _)| **name != "local").map(|(_, seconds)| seconds).sum();
         for Caught { who, how, by } in &caught {
             screen.say(format!("caught: {who}, {how}; by {by}"));
         }
@@ -136,16 +134,17 @@ impl Bill {
         for Redone { segment, from, by } in &redone {
             screen.say(format!("segment {segment} of {from} was done again by {by}"));
         }
-        screen.say(format!("{:<14} {:>24} {:>12}", "", "money", "CPU time"));
+        screen.say(format!("{:<14} {:>24}", "", "money"));
         for (name, balance) in &balances {
-            screen.say(format!("{name:<14} {:>24} {:>12}", signed(*balance), duration(cpu[name.as_str()])));
+            screen.say(format!("{name:<14} {:>24}", signed(*balance)));
         }
-        screen.say(format!("{:<14} {:>24} {:>12}", "local run", "", duration(alone)));
+        overhead.say(screen);
         screen.say(format!("in all {}", duration(elapsed.as_secs_f64())));
         let is_same = result == truth;
         screen.say(format!("delivered   {result}\nlocal run   {truth}"));
         screen.say(if is_same { "the same to the last bit" } else { "NOT THE SAME" });
-        let is_caught = caught.iter().any(|caught| caught.who == LIAR);
+        let has_liar = cast.members().iter().any(|member| member.name == LIAR);
+        let is_caught = !has_liar || caught.iter().any(|caught| caught.who == LIAR);
         let outcome = match (is_same, is_caught) {
             (true, true) => "ok",
             (true, false) => "the liar was not caught",
@@ -157,7 +156,7 @@ impl Bill {
             "killed": cast.victim(), "disputes": disputes, "caught": caught,
             "slashed": self.slashed(ledger, job, names), "reassigned": redone,
             "paid": balances.iter().map(|(name, balance)| (name, signed(*balance))).collect::<BTreeMap<_, _>>(),
-            "overhead": { "cpu_seconds": cpu, "of_local": if alone > 0.0 { all / alone } else { 0.0 } },
+            "overhead": overhead,
             "seconds": elapsed.as_secs_f64(),
         }));
         match outcome {
@@ -238,7 +237,7 @@ fn redone(ledger: &Ledger, job: &Job, names: &Names) -> Vec<Redone> {
     redone
 }
 
-fn disputes(ledger: &Ledger, local: &Local, names: &Names, gas: &BTreeMap<String, u64>) -> Vec<Disputed> {
+fn disputes(ledger: &Ledger, local: &Planted, names: &Names, gas: &BTreeMap<String, u64>) -> Vec<Disputed> {
     let of = |(id, arguing): (QuestionId, &Arguing)| {
         let position = last_position(arguing)?;
         Some(Disputed {

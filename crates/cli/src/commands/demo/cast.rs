@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use samebit_chain::accounts;
 use samebit_chain::protocol::owner;
+use samebit_market::job::BatchStage;
 use samebit_market::{Job, Owner};
 use samebit_roles::Ledger;
 use samebit_trace::Fault;
@@ -25,6 +26,10 @@ const SEGMENT_BUDGET: u64 = 40;
 const SUBMITTER: &str = "submitter";
 /// The solver that errs.
 pub const LIAR: &str = "solver-1";
+/// Who runs what nobody is drawn for.
+pub const WATCHER: &str = "whistleblower";
+/// Who runs the job without the network.
+pub const LOCAL: &str = "local";
 
 /// A process.
 pub struct Member {
@@ -56,7 +61,8 @@ struct Part {
     is_late: bool,
 }
 
-fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
+/// Who plays: with a lie also those who lie, and who takes over from them.
+fn parts(job: &Path, out: &Path, lie: Option<&Fault>) -> Vec<Part> {
     let part = |name, arguments: &[&str]| Part {
         name,
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -66,19 +72,28 @@ fn parts(job: &Path, out: &Path, lie: &Fault) -> Vec<Part> {
         is_late: name != LIAR,
         ..part(name, &["peer", "--roles", "solver", "--price", price])
     };
+    let [job, out] = [job, out].map(|path| path.display().to_string());
+    let submitter = part(SUBMITTER, &["submit", &job, "--out", &out]);
+    let verifier = |name| part(name, &["peer", "--roles", "verifier"]);
+    let Some(lie) = lie else {
+        let solver = part("solver", &["peer", "--roles", "solver", "--price", "10"]);
+        let mut all = vec![submitter, solver];
+        all.extend(["verifier-1", "verifier-2", "verifier-3"].map(verifier));
+        all.push(part(WATCHER, &["peer", "--roles", "whistleblower"]));
+        return all;
+    };
     let mut liar = solver(LIAR, "10");
     liar.arguments.extend(["--inject-fault".to_owned(), lie.to_string()]);
-    let [job, out] = [job, out].map(|path| path.display().to_string());
     vec![
-        part(SUBMITTER, &["submit", &job, "--out", &out]),
+        submitter,
         liar,
         solver("solver-2", "11"),
         solver("solver-3", "12"),
         solver("solver-4", "13"),
-        part("verifier-1", &["peer", "--roles", "verifier"]),
-        part("verifier-2", &["peer", "--roles", "verifier"]),
+        verifier("verifier-1"),
+        verifier("verifier-2"),
         part("copier", &["peer", "--roles", "verifier", "--lie", "copies-seal"]),
-        part("whistleblower", &["peer", "--roles", "whistleblower"]),
+        part(WATCHER, &["peer", "--roles", "whistleblower"]),
     ]
 }
 
@@ -87,7 +102,13 @@ impl Cast {
     ///
     /// # Errors
     /// A process that cannot be started.
-    pub fn start(town: &Town, job: &Path, lie: &Fault, draw: f64, segments: u64) -> Result<Cast, Failure> {
+    pub fn start(
+        town: &Town,
+        job: &Path,
+        lie: Option<&Fault>,
+        draw: f64,
+        segments: u64,
+    ) -> Result<Cast, Failure> {
         let budget = segments * SEGMENT_BUDGET;
         let folder = town.folder.clone();
         let names = Names(BTreeMap::new());
@@ -98,10 +119,10 @@ impl Cast {
                 false => cast.begin(account, &part, Some((draw, budget)))?,
             }
         }
-        let out = cast.folder.join("local").display().to_string();
+        let out = cast.local().display().to_string();
         let command =
-            cast.command("local", &["run".to_owned(), job.display().to_string(), "--out".to_owned(), out])?;
-        cast.add("local", Owner::default(), command)?;
+            cast.command(LOCAL, &["run".to_owned(), job.display().to_string(), "--out".to_owned(), out])?;
+        cast.add(LOCAL, Owner::default(), command)?;
         Ok(cast)
     }
 
@@ -161,7 +182,7 @@ impl Cast {
 
     /// Where the local run goes.
     pub fn local(&self) -> PathBuf {
-        self.folder.join("local")
+        self.folder.join(LOCAL)
     }
 
     /// What a process has written: `jsonl` for scripts, `log` for people.
@@ -179,16 +200,17 @@ impl Cast {
         &self.members
     }
 
-    /// Kills the first honest solver that has claimed something.
+    /// Kills the first honest solver of whose claims others hold the states: all that it has done and not settled is done again.
     pub fn kill_when_due(&mut self, ledger: &Ledger, screen: &Screen) {
         if self.victim.is_some() {
             return;
         }
-        let claimed = |job: &Job| {
-            let running = job.attempt.as_ref().filter(|running| !running.batches.is_empty())?;
-            Some(running.solver)
+        let held = |job: &Job| {
+            let running = job.attempt.as_ref()?;
+            let is_held = running.batches.iter().any(|batch| batch.stage != BatchStage::Claimed);
+            is_held.then_some(running.solver)
         };
-        let solvers: Vec<Owner> = ledger.market().jobs().filter_map(claimed).collect();
+        let solvers: Vec<Owner> = ledger.market().jobs().filter_map(held).collect();
         let is_due = |member: &&mut Member| member.name != LIAR && solvers.contains(&member.owner);
         let Some(member) = self.members.iter_mut().find(is_due) else { return };
         member.measure();
@@ -218,7 +240,7 @@ impl Cast {
         for member in &mut self.members {
             let ended = member.child.try_wait().map_err(|error| failed(&member.name, &error))?;
             let Some(status) = ended else { continue };
-            let may_end = [SUBMITTER, "local"].contains(&member.name.as_str());
+            let may_end = [SUBMITTER, LOCAL].contains(&member.name.as_str());
             member.has_succeeded = Some(status.success());
             let is_killed = victim.as_ref() == Some(&member.name);
             if may_end && status.success() {

@@ -11,9 +11,10 @@
 
 mod bill;
 mod cast;
-mod local;
+mod overhead;
 mod town;
 
+use super::network::planted::Planted;
 use super::network::reader::Reader;
 use super::network::runtime;
 use super::network::story::line;
@@ -23,8 +24,9 @@ use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::screen::{Screen, duration};
 use bill::Bill;
-use cast::Cast;
-use local::Local;
+use cast::{Cast, LIAR};
+use overhead::Overhead;
+use samebit_peer::process_time;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -33,7 +35,7 @@ use town::Town;
 /// How often the chain is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the demonstration may take.
-const PATIENCE: Duration = Duration::from_secs(1_800);
+const PATIENCE: Duration = Duration::from_secs(7_200);
 /// How long after the end money may still come.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
@@ -53,7 +55,7 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         Some(job) => std::path::absolute(job).map_err(|error| Failure::file(job, &error))?,
         None => write_job(place.path())?,
     };
-    let local = Local::prepare(&job, &machine)?;
+    let local = Planted::prepare(&job, &machine)?;
     // Where there are few segments more of them are drawn, so that whoever copies is likely to be among the drawn.
     let draw = arguments.draw.unwrap_or_else(|| (DRAWN / local.job().segment_count() as f64).clamp(0.5, 1.0));
     runtime()?.block_on(async {
@@ -67,12 +69,15 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             draw * 100.0,
             arguments.pace
         ));
-        let lie = local.lie()?;
-        screen.note(format!("solver-1 will err: {lie}"));
-        let mut cast = Cast::start(&town, &job, &lie, draw, local.job().segment_count())?;
+        let lie = if arguments.honest { None } else { Some(local.lie()?) };
+        if let Some(lie) = &lie {
+            screen.note(format!("{LIAR} will err: {lie}"));
+        }
+        let begun = process_time();
+        let mut cast = Cast::start(&town, &job, lie.as_ref(), draw, local.job().segment_count())?;
         let mut reader = Reader::open(&town.protocol, 1).await?;
         let mut bill = Bill::default();
-        let ended = watch(&mut cast, &mut reader, &mut bill, screen, &interrupt).await;
+        let ended = watch(&mut cast, &mut reader, &mut bill, !arguments.honest, screen, &interrupt).await;
         cast.measure();
         let outcome = ended.and_then(|ended| match ended {
             true => Ok(()),
@@ -88,7 +93,8 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         cast.stop().await;
         town.stop().await;
         outcome?;
-        bill.report(screen, &cast, reader.ledger(), &local, started.elapsed())
+        let overhead = Overhead::of(&cast, process_time().saturating_sub(begun));
+        bill.report(screen, &cast, reader.ledger(), &local, overhead, started.elapsed())
     })
 }
 
@@ -97,6 +103,7 @@ async fn watch(
     cast: &mut Cast,
     reader: &mut Reader,
     bill: &mut Bill,
+    is_cruel: bool,
     screen: &Screen,
     interrupt: &Interrupt,
 ) -> Result<bool, Failure> {
@@ -104,7 +111,9 @@ async fn watch(
     loop {
         tell(cast, reader, bill, screen).await?;
         cast.start_late(reader.ledger())?;
-        cast.kill_when_due(reader.ledger(), screen);
+        if is_cruel {
+            cast.kill_when_due(reader.ledger(), screen);
+        }
         cast.measure();
         if cast.have_ended()? {
             return Ok(true);

@@ -1,6 +1,6 @@
 //! Where a dispute is settled: the embedded chain or one at a URL, with the contracts, two funded owners and a clock.
 
-use crate::arguments::Dispute;
+use crate::arguments::Court;
 use crate::failure::{Exit, Failure};
 use crate::machine::ChainConfig;
 use crate::screen::Screen;
@@ -8,6 +8,7 @@ use samebit_chain::dispute::{self, DisputeContract, DisputeError};
 use samebit_chain::types::{Address, PrivateKeySigner};
 use samebit_chain::{Client, ClientError, Devnet, Genesis, SenderOptions, accounts, deploy};
 use samebit_dispute::{Owner, Question, Seconds};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -34,23 +35,24 @@ pub struct Place {
 
 impl Place {
     /// Opens the chain that is asked for and deploys the contracts if they are not there.
-    pub async fn open(arguments: &Dispute, screen: &Screen) -> Result<Place, Failure> {
+    pub async fn open(court: &Court, screen: &Screen) -> Result<Place, Failure> {
         let config = ChainConfig::of_project()?;
-        let url = arguments.rpc_url.as_ref().or(config.rpc_url.as_ref());
-        match url.filter(|_| arguments.chain.is_none()) {
+        let url = court.rpc_url.as_ref().or(config.rpc_url.as_ref());
+        match url.filter(|_| court.chain.is_none()) {
             Some(url) => {
                 let known =
                     config.contracts.get(dispute::DISPUTE).filter(|_| config.rpc_url.as_ref() == Some(url));
                 let known = known.map(|text| parse_address(text).map_err(Failure::input)).transpose()?;
-                Place::remote(url, arguments.contract.or(known), arguments, screen).await
+                Place::remote(url, court.contract.or(known), court, screen).await
             }
-            None => Place::local(arguments).await,
+            None => Place::embedded(court.chain.as_deref(), fund()).await,
         }
     }
 
-    async fn local(arguments: &Dispute) -> Result<Place, Failure> {
-        let (folder, temporary) = match &arguments.chain {
-            Some(folder) => (folder.clone(), None),
+    /// Opens the embedded chain, in this folder or a temporary one, with the contracts that give half of a lost bond to this fund.
+    pub async fn embedded(folder: Option<&Path>, fund: Owner) -> Result<Place, Failure> {
+        let (folder, temporary) = match folder {
+            Some(folder) => (folder.to_owned(), None),
             None => {
                 let temporary =
                     TempDir::new().map_err(|error| Failure::file(&std::env::temp_dir(), &error))?;
@@ -58,7 +60,7 @@ impl Place {
             }
         };
         let mut devnet = Devnet::in_folder(&folder);
-        for artifact in dispute::artifacts(fund()) {
+        for artifact in dispute::artifacts(fund) {
             devnet = devnet.deploy(artifact);
         }
         let devnet = devnet.start().await.map_err(failed)?;
@@ -74,11 +76,11 @@ impl Place {
     async fn remote(
         url: &str,
         contract: Option<Address>,
-        arguments: &Dispute,
+        court: &Court,
         screen: &Screen,
     ) -> Result<Place, Failure> {
         let client = Client::connect(url).await?;
-        let keys = owners(&client, arguments)?;
+        let keys = owners(&client, court)?;
         let address = match contract {
             Some(address) => address,
             None => {
@@ -126,14 +128,14 @@ impl Place {
 }
 
 /// The keys of the two owners: from the environment, or those that everybody has on a development chain.
-fn owners(client: &Client, arguments: &Dispute) -> Result<[PrivateKeySigner; 2], Failure> {
+fn owners(client: &Client, court: &Court) -> Result<[PrivateKeySigner; 2], Failure> {
     let parse = |text: &String| {
         text.parse::<PrivateKeySigner>().map_err(|_| {
             Failure::input("a key is 32 bytes in hexadecimal digits")
                 .with_hint("SAMEBIT_KEY_A and SAMEBIT_KEY_B are the private keys of the two owners")
         })
     };
-    match (&arguments.key_a, &arguments.key_b) {
+    match (&court.key_a, &court.key_b) {
         (Some(a), Some(b)) => Ok([parse(a)?, parse(b)?]),
         (None, None) if client.chain_id() == Genesis::DEVELOPMENT_CHAIN_ID => {
             Ok([accounts::key(1), accounts::key(2)])

@@ -11,17 +11,19 @@ pub mod report;
 mod sides;
 
 use crate::arguments::{Dispute, Global};
+use super::network::runtime;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Machine;
 use crate::progress::spin;
 use crate::screen::Screen;
-pub use chain::{failed, parse_address};
+pub use chain::{Place, failed, parse_address};
 
-use chain::Place;
 use party::{Party, argue};
 use report::Report;
+use samebit_commit::Digest;
 use samebit_dispute::{Amount, Seconds};
-use samebit_roles::{Terms, question};
+use samebit_roles::{Segment, Terms, question};
+use samebit_trace::{Job, Replay};
 use sides::{Sides, Told};
 use std::time::Instant;
 
@@ -48,24 +50,45 @@ pub fn dispute(arguments: &Dispute, global: &Global, screen: &Screen) -> Outcome
             return Ok(Exit::Ok);
         }
     };
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::new(Exit::Failed, format!("no threads for the chain: {error}")))?;
-    let report = runtime.block_on(async {
-        let place = Place::open(arguments, screen).await?;
-        let [entry, clock, extension] = if place.can_move_time() { EMBEDDED } else { REMOTE }.map(Seconds);
-        let job = &sides.sides[0].stored.job;
-        let (question, header) = question(job, segment, start, Terms { bond: BOND, entry, clock, extension });
-        let question = place.distinct(question).await?;
-        let mut parties = Vec::new();
-        for (at, story) in stories.iter().enumerate() {
-            let mut party = Party::new(&place, at, story, &question, &header).await?;
-            party.stalls = arguments.stall.is_some_and(|side| side as usize == at);
-            parties.push(party);
-        }
-        let settled = argue(&place, &mut parties, screen).await?;
-        Ok::<_, Failure>(Report::new(job, segment, &parties, settled, started.elapsed()))
+    let job = &sides.sides[0].stored.job;
+    let case = Case { job, segment, start, stories, stalls: arguments.stall.map(|side| side as usize) };
+    let report = runtime()?.block_on(async {
+        let place = Place::open(&arguments.court, screen).await?;
+        case.settle(&place, started, screen).await
     })?;
     report.say(screen);
     screen.object(&report);
     Ok(Exit::Ok)
+}
+
+/// Two stories of a segment, of which one at most is true.
+pub struct Case<'a> {
+    pub job: &'a Job,
+    pub segment: u64,
+    /// The state before it.
+    pub start: Digest,
+    pub stories: [Segment<Replay<'a>>; 2],
+    /// The side that stops after its first move, if one does.
+    pub stalls: Option<usize>,
+}
+
+impl Case<'_> {
+    /// Lets both sides argue.
+    ///
+    /// # Errors
+    /// The chain's, and a game that does not end.
+    pub async fn settle(&self, place: &Place, started: Instant, screen: &Screen) -> Result<Report, Failure> {
+        let [entry, clock, extension] = if place.can_move_time() { EMBEDDED } else { REMOTE }.map(Seconds);
+        let terms = Terms { bond: BOND, entry, clock, extension };
+        let (question, header) = question(self.job, self.segment, self.start, terms);
+        let question = place.distinct(question).await?;
+        let mut parties = Vec::new();
+        for (at, story) in self.stories.iter().enumerate() {
+            let mut party = Party::new(place, at, story, &question, &header).await?;
+            party.stalls = self.stalls == Some(at);
+            parties.push(party);
+        }
+        let settled = argue(place, &mut parties, screen).await?;
+        Ok(Report::new(self.job, self.segment, &parties, settled, started.elapsed()))
+    }
 }

@@ -98,10 +98,10 @@ pub fn place_of(position: &Position) -> String {
 /// What the command reports. Nulls where there is nothing to say.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    winner: Option<&'static str>,
+    pub winner: Option<&'static str>,
     segment: Option<u64>,
-    step: Option<u64>,
-    node: Option<u64>,
+    pub step: Option<u64>,
+    pub node: Option<u64>,
     op: Option<String>,
     page: Option<u64>,
     element: Option<u64>,
@@ -116,7 +116,7 @@ pub struct Report {
     lane: Option<u8>,
     moves: u32,
     /// What was redone.
-    leaf: Option<String>,
+    pub leaf: Option<String>,
     /// How it ended, in words.
     verdict: String,
     /// Of all messages, without deployment.

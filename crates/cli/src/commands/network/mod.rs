@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod keys;
 pub mod liar;
+pub mod planted;
 pub mod reader;
 pub mod story;
 pub mod terms;

@@ -9,6 +9,10 @@ use samebit_recipe::Market;
 const DRAW_RATE: Ppm = Ppm(100_000);
 /// Segments of a batch.
 const CREDIT: u8 = 4;
+/// Verifiers of a drawn segment.
+const CHECKERS: u8 = 2;
+/// Seats that hold the states.
+const CUSTODIANS: u8 = 3;
 /// A claim in Dispute, in the chain's own money: 0.01.
 const QUESTION_BOND: Amount = Amount(10_000_000_000_000_000);
 
@@ -18,9 +22,11 @@ const QUESTION_BOND: Amount = Amount(10_000_000_000_000_000);
 /// A budget that pays for nothing, or terms that no market takes.
 pub fn terms(market: &Market, budget: Amount, segments: u64) -> Result<Terms, Failure> {
     let draw_rate = market.draw.map_or(DRAW_RATE, |draw| Ppm((f64::from(draw) * 1e6).round() as u32));
-    let credit = market.credit.map_or(CREDIT, |credit| credit.clamp(1, 64) as u8);
+    let count = |told: Option<usize>, default: u8| told.map_or(default, |told| told.min(u8::MAX.into()) as u8);
+    let credit = count(market.credit, CREDIT);
     let challenge = market.challenge_time_seconds.map_or(Seconds(900), |seconds| Seconds(seconds as u64));
-    let (checkers, custodians, quorum) = (2u8, 3u8, 2u8);
+    let (checkers, custodians) = (count(market.checkers, CHECKERS), count(market.custodians, CUSTODIANS));
+    let quorum = custodians / 2 + 1;
     let mut terms = Terms {
         price: Amount(0),
         check_fee: Amount(0),

@@ -1,4 +1,4 @@
-//! The job itself: an error in it that makes a difference.
+//! A job with an error planted in it that makes a difference.
 
 use crate::commands::run::{read_job, runner_of};
 use crate::failure::Failure;
@@ -12,24 +12,33 @@ use std::path::Path;
 const TRIES: usize = 8;
 
 /// See the module.
-pub struct Local {
+pub struct Planted {
     job: Job,
     states: Vec<Vec<u32>>,
     machine: Machine,
 }
 
-impl Local {
+impl Planted {
     /// Reads the job.
     ///
     /// # Errors
     /// A job that cannot be read.
-    pub fn prepare(path: &Path, machine: &Machine) -> Result<Local, Failure> {
+    pub fn prepare(path: &Path, machine: &Machine) -> Result<Planted, Failure> {
         let file = samebit_recipe::Job::load(path)?;
         let mut prepared = read_job(&file)?;
         let (states, tables) = (std::mem::take(&mut prepared.states), std::mem::take(&mut prepared.tables));
         let job = Job::new(prepared.program.clone(), tables, &states, prepared.steps, prepared.segment_steps);
-        let machine = Machine { backend: machine.backend.clone(), threads: 1 };
-        Ok(Local { job, states, machine })
+        Ok(Planted::new(job, states, machine))
+    }
+
+    /// A job with its first state.
+    pub fn new(job: Job, states: Vec<Vec<u32>>, machine: &Machine) -> Planted {
+        Planted { job, states, machine: Machine { backend: machine.backend.clone(), threads: 1 } }
+    }
+
+    /// The words of its first state.
+    pub fn states(&self) -> &[Vec<u32>] {
+        &self.states
     }
 
     /// The job.

@@ -68,3 +68,46 @@ impl Directory {
         all.filter(|address| seen.insert(address.peer)).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samebit_net::Secret;
+
+    const NETWORK: NetworkId = NetworkId([9; 32]);
+
+    fn registered(key: u8, owner: Owner) -> Said {
+        let address = "127.0.0.1:9".parse().expect("an address");
+        let registered = Registered::sign(&Secret::from_bytes(&[key; 32]), NETWORK, owner, &[address]);
+        Said {
+            sender: owner,
+            message: Message::Market(MarketOrMoney::Stake(StakeMessage::Register(registered.to_bytes()))),
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_taken_by_others() {
+        let (honest, thief) = (Owner([1; 20]), Owner([2; 20]));
+        let mut directory = Directory::new(NETWORK, Vec::new());
+        let said = registered(1, honest);
+        assert!(!directory.hear(&Said { sender: thief, ..said.clone() }), "it is another owner's word");
+        assert!(directory.hear(&said));
+        assert!(!directory.hear(&said), "nothing changes");
+        assert!(!directory.hear(&registered(1, thief)), "the name has an owner");
+        let peer = Secret::from_bytes(&[1; 32]).peer();
+        assert_eq!((directory.peer(honest), directory.owner(peer)), (Some(peer), honest));
+    }
+
+    #[test]
+    fn those_with_more_at_stake_come_first() {
+        let mut directory = Directory::new(NETWORK, Vec::new());
+        for key in 1..=4 {
+            assert!(directory.hear(&registered(key, Owner([key; 20]))));
+        }
+        let stake = |owner: Owner| Amount(u128::from(owner.0[0] % 3));
+        let me = Secret::from_bytes(&[4; 32]).peer();
+        let names: Vec<PeerId> =
+            directory.others(me, stake).into_iter().map(|address| address.peer).collect();
+        assert_eq!(names, [2, 1, 3].map(|key| Secret::from_bytes(&[key; 32]).peer()));
+    }
+}

@@ -1,4 +1,4 @@
-//! What a peer says once to take part: where it is, its money, its seats.
+//! What a peer does once to take part: it says where it is, and pays in. Its seats are its role's.
 
 use crate::directory::Directory;
 use crate::speech::Registered;
@@ -27,7 +27,7 @@ pub struct Enrolment {
     pub address: Option<Registered>,
     /// Money that it keeps free in Stake; more is paid in where it has less when it begins.
     pub free: Amount,
-    /// Seats that it keeps.
+    /// Seats that it is going to take.
     pub seats: usize,
     /// The job for which the money is: once it is on the chain nothing is paid in.
     pub job: Option<JobId>,
@@ -67,21 +67,18 @@ impl Enrolment {
 
     fn next(&self, party: &Party<Arithmetic>, directory: &Directory) -> Option<Duty> {
         let me = party.owner();
-        let say = |message| Some(Duty::Say(Message::Market(MarketOrMoney::Stake(message))));
         if let Some(address) = &self.address
             && directory.address(me) != Some(&address.address)
         {
-            return say(StakeMessage::Register(address.to_bytes()));
+            let register = StakeMessage::Register(address.to_bytes());
+            return Some(Duty::Say(Message::Market(MarketOrMoney::Stake(register))));
         }
         if self.is_done {
             return None;
         }
-        let (missing, needed) = self.needed(party);
+        let (_, needed) = self.needed(party);
         let free = party.history().head().market().free(me);
-        if free < needed {
-            return Some(Duty::PayIn(Amount(needed.0 - free.0)));
-        }
-        if missing > 0 { say(StakeMessage::Join) } else { None }
+        (free < needed).then(|| Duty::PayIn(Amount(needed.0 - free.0)))
     }
 
     /// Seats that are missing, and the money that has to be free for them and beside them.

@@ -68,8 +68,10 @@ impl Executor {
     pub fn add(&self, task: Task) {
         let mut waiting = self.queue.tasks.lock().expect("nothing panics while it holds this");
         if waiting.urgent.len() + waiting.patient.len() >= TASKS {
-            // Nobody hears it who has gone.
-            let _ = self.done.as_ref().map(|done| done.send((task, Outcome::Failed)));
+            if let Some(done) = &self.done {
+                // Nobody hears it who has gone.
+                let _ = done.send((task, Outcome::Failed));
+            }
             return;
         }
         match task {

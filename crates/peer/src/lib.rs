@@ -35,8 +35,8 @@ pub use identity::{Identity, KeyError};
 pub use machine::Machine;
 pub use meter::{Meter, Part, process_time};
 pub use observer::Observer;
+/// The version in which peers speak with each other; those of another one are refused.
+pub use samebit_net::wire::VERSION as PROTOCOL_VERSION;
 pub use speech::{Here, Registered, Spoken, Where};
 pub use start::{Config, StartError, roles_block, start};
 pub use store::{Shelf, Store, StoreError, outline};
-/// The version in which peers speak with each other; those of another one are refused.
-pub use samebit_net::wire::VERSION as PROTOCOL_VERSION;

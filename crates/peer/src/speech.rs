@@ -236,8 +236,12 @@ mod tests {
     #[test]
     fn what_is_registered_fits_the_chain() {
         let longest = "[1111:2222:3333:4444:5555:6666:7777:8888]:65535".parse().unwrap();
-        let registered =
-            Registered::sign(&Secret::from_bytes(&[3; 32]), NetworkId([1; 32]), Owner([2; 20]), &[longest; 9]);
+        let registered = Registered::sign(
+            &Secret::from_bytes(&[3; 32]),
+            NetworkId([1; 32]),
+            Owner([2; 20]),
+            &[longest; 9],
+        );
         let bytes = registered.to_bytes();
         assert!(bytes.len() <= samebit_market::params::ADDRESS_BYTES_LIMIT, "{} bytes", bytes.len());
     }

@@ -1,9 +1,9 @@
 //! Puts a peer together: the chain it follows, the network, its disk, the thread that computes.
 
+use crate::compute::Compute;
 use crate::directory::Directory;
 use crate::driver::{Driver, roles_message};
 use crate::enrolment::Enrolment;
-use crate::compute::Compute;
 use crate::executor::Executor;
 use crate::identity::Identity;
 use crate::limits::{BLOCKS, POLL_PAUSE};

@@ -73,8 +73,10 @@ impl Transfers {
     pub fn fetch(&mut self, blob: Blob, bytes: Option<u64>, from: Owner, peer: PeerId) -> Vec<Command> {
         // What lies there to be looked at must not change.
         let is_asked = self.asked.values().any(|held| held.blob == blob) || self.checking.contains(&blob);
-        let under_way = self.fetching.iter().find(|(_, held)| held.blob == blob).map(|(at, held)| (*at, *held));
-        let late = under_way.filter(|(_, held)| held.is_late() && held.from != from).map(|(parcel, _)| parcel);
+        let under_way =
+            self.fetching.iter().find(|(_, held)| held.blob == blob).map(|(at, held)| (*at, *held));
+        let late =
+            under_way.filter(|(_, held)| held.is_late() && held.from != from).map(|(parcel, _)| parcel);
         let is_busy = is_asked || (under_way.is_some() && late.is_none());
         if is_busy || self.asked.len() + self.fetching.len() >= TRANSFERS {
             return Vec::new();
@@ -200,5 +202,59 @@ impl Transfers {
             !is_answered
         });
         commands
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samebit_commit::Digest;
+
+    const BLOB: Blob = Blob::State(Digest([1; 32]));
+    const OWNERS: [Owner; 2] = [Owner([1; 20]), Owner([2; 20])];
+    const PEERS: [PeerId; 2] = [PeerId([1; 32]), PeerId([2; 32])];
+    const PARCEL: Parcel = Parcel { hash: [7; 32], size: 100 };
+
+    fn transfers() -> Transfers {
+        Transfers::new(Shelf::at(Path::new("peer")))
+    }
+
+    fn request(commands: &[Command]) -> RequestId {
+        let request = commands.iter().find_map(|command| match command {
+            Command::Ask { request, .. } => Some(*request),
+            _ => None,
+        });
+        request.expect("somebody is asked")
+    }
+
+    #[test]
+    fn a_state_of_another_size_is_not_fetched() {
+        for (bytes, is_fetched) in [(None, true), (Some(100), true), (Some(99), false), (Some(101), false)] {
+            let mut transfers = transfers();
+            let asked = request(&transfers.fetch(BLOB, bytes, OWNERS[0], PEERS[0]));
+            let command = transfers.answered(asked, Ok(&Here(PARCEL).to_bytes()));
+            assert_eq!(command.is_some(), is_fetched, "{bytes:?}");
+        }
+        let mut transfers = transfers();
+        let asked = request(&transfers.fetch(BLOB, None, OWNERS[0], PEERS[0]));
+        let huge = Here(Parcel { size: PARCEL_BYTES + 1, ..PARCEL });
+        assert_eq!(transfers.answered(asked, Ok(&huge.to_bytes())), None);
+    }
+
+    #[test]
+    fn what_comes_too_slowly_is_fetched_of_the_next() {
+        let mut transfers = transfers();
+        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
+        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]), [], "it is under way");
+        let long_ago = Instant::now().checked_sub(2 * TRANSFER_WAIT).expect("the machine runs for so long");
+        transfers.fetching.get_mut(&PARCEL).expect("it is under way").since = long_ago;
+        assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]), [], "nobody else has it");
+        let commands = transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]);
+        assert_eq!(commands[0], Command::Forget(PARCEL));
+        let asked = request(&commands);
+        let command = transfers.answered(asked, Ok(&Here(PARCEL).to_bytes()));
+        assert!(matches!(command, Some(Command::Fetch { providers, .. }) if providers == [PEERS[1]]));
+        assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[1])));
     }
 }

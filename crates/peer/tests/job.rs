@@ -13,7 +13,13 @@ async fn a_job_is_done_and_its_states_are_those_of_a_local_run() {
     let submitter = town.submit(1).await;
     town.join(2, vec![role::solver(5)], 0, Vec::new()).await;
     for account in 3..6 {
-        town.join(account, vec![Role::Verifier(Verifier), Role::Custodian(Custodian)], 1, Vec::new()).await;
+        town.join(
+            account,
+            vec![Role::Verifier(Verifier { seats: 1 }), Role::Custodian(Custodian)],
+            1,
+            Vec::new(),
+        )
+        .await;
     }
     let machine = town.finish(submitter).await;
     let party = machine.party();
@@ -35,7 +41,13 @@ async fn a_solver_that_errs_by_one_ulp_loses_and_another_goes_on() {
     let liar = town.join(2, vec![role::solver(5)], 0, vec![fault]).await;
     town.join(3, vec![role::solver(6)], 0, Vec::new()).await;
     for account in 4..7 {
-        town.join(account, vec![Role::Verifier(Verifier), Role::Custodian(Custodian)], 1, Vec::new()).await;
+        town.join(
+            account,
+            vec![Role::Verifier(Verifier { seats: 1 }), Role::Custodian(Custodian)],
+            1,
+            Vec::new(),
+        )
+        .await;
     }
     town.join(7, vec![Role::Whistleblower(Whistleblower { rate: Ppm(1_000_000) })], 0, Vec::new()).await;
     let machine = town.finish(submitter).await;

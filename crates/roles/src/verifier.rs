@@ -15,12 +15,15 @@ use samebit_market::params::{OPEN_DELAY, SEAT};
 use samebit_market::{DrawId, JobId, MarketMessage, Message as MarketOrMoney, PlaceId, StakeMessage};
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Verifier;
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier {
+    /// Seats that it takes.
+    pub seats: usize,
+}
 
 impl Verifier {
     pub(crate) fn wants(&self, desk: &mut Desk<'_>) {
-        join(desk);
+        join(desk, self.seats);
         let ledger = desk.ledger;
         for job in ledger.market().jobs() {
             for lot in desk.lots(job) {
@@ -38,13 +41,13 @@ impl Verifier {
     }
 }
 
-/// A seat is taken once.
-fn join(desk: &mut Desk<'_>) {
+/// Takes so many seats, each once: what is left or lost is not taken again.
+fn join(desk: &mut Desk<'_>, seats: usize) {
     let market = desk.ledger.market();
-    let has_seat = market.vault().seats().iter().any(|seat| seat.owner == desk.me);
-    if !has_seat && market.free(desk.me) >= SEAT {
+    let taken = market.vault().seats().iter().filter(|seat| seat.owner == desk.me).count();
+    if taken < seats && market.free(desk.me) >= SEAT {
         let join = Message::Market(MarketOrMoney::Stake(StakeMessage::Join));
-        desk.say("join", JobId::default(), [0; 4], 0, join);
+        desk.say("join", JobId::default(), [taken as u64, 0, 0, 0], 0, join);
     }
 }
 

@@ -88,7 +88,7 @@ impl Town {
         let order = order(&toy, terms);
         let solver = |price| Role::Solver(Solver { price, least_seconds: Seconds(10), jobs: 1 });
         let mut casts = vec![vec![Role::Submitter(Submitter { orders: vec![order] })], vec![solver(PRICE)]];
-        casts.extend((0..3).map(|_| vec![Role::Verifier(Verifier), Role::Custodian(Custodian)]));
+        casts.extend((0..3).map(|_| vec![Role::Verifier(Verifier { seats: 1 }), Role::Custodian(Custodian)]));
         let peer = |(number, roles): (u8, Vec<Role>)| (machine(number, roles), Vec::new());
         let peers = (1..).zip(casts).map(peer).collect();
         let ledger = Ledger::new(SITE, GENESIS);
@@ -175,7 +175,9 @@ impl Town {
                 events.push_back((peer, Event::Done(task, outcome)));
             }
             Action::Store(record) => self.peers[peer].1.push(record),
-            Action::Fetch { blob, from, .. } => events.push_back((number(from), Event::Asked { blob, by: me })),
+            Action::Fetch { blob, from, .. } => {
+                events.push_back((number(from), Event::Asked { blob, by: me }))
+            }
             Action::Serve { blob, to } => events.push_back((number(to), Event::Arrived { blob, from: me })),
             Action::Gossip(notice) => {
                 let all = 0..self.peers.len();
@@ -269,7 +271,7 @@ fn a_peer_that_begins_again_at_any_block_goes_on() {
                     vec![Role::Submitter(Submitter { orders })]
                 }
                 1 => vec![Role::Solver(Solver { price: PRICE, least_seconds: Seconds(10), jobs: 1 })],
-                _ => vec![Role::Verifier(Verifier), Role::Custodian(Custodian)],
+                _ => vec![Role::Verifier(Verifier { seats: 1 }), Role::Custodian(Custodian)],
             };
             town.peers[peer].0 = town.again(peer, roles);
         }

@@ -147,7 +147,7 @@ fn machine(
             vec![Role::Submitter(Submitter { orders: vec![order] })]
         }
         Part::Solver(price) => vec![Role::Solver(Solver { price, least_seconds: LEAST, jobs: 1 })],
-        Part::Seat => vec![Role::Verifier(Verifier), Role::Custodian(Custodian)],
+        Part::Seat => vec![Role::Verifier(Verifier { seats: 1 }), Role::Custodian(Custodian)],
         Part::Whistleblower(rate) => vec![Role::Whistleblower(Whistleblower { rate })],
     };
     debug_assert!(matches!(

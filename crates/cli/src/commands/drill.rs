@@ -47,7 +47,9 @@ pub fn drill(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome
         remember(folder, &passed)?;
     }
     screen.say(format!("passed: the planted lie was found and lost, contract {}", passed.dispute));
-    screen.object(&json!({ "outcome": "ok", "version": passed.version, "dispute": passed.dispute, "report": report }));
+    screen.object(
+        &json!({ "outcome": "ok", "version": passed.version, "dispute": passed.dispute, "report": report }),
+    );
     Ok(Exit::Ok)
 }
 
@@ -71,7 +73,10 @@ pub async fn pass(
     let place = Place::embedded(None, Owner(protocol.site().treasury.0)).await?;
     let (passed, _) = play(machine, &place, &Screen::silent()).await?;
     if passed != wanted {
-        return Err(Failure::new(Exit::Failed, format!("{dispute} is not the Dispute contract of this version")));
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("{dispute} is not the Dispute contract of this version"),
+        ));
     }
     remember(folder, &passed)
 }
@@ -96,7 +101,9 @@ async fn play(machine: &Machine, place: &Place, screen: &Screen) -> Result<(Pass
             Exit::Mismatch,
             format!("a lie about node {node} of step {step} was planted, and the dispute found {found:?}"),
         )
-        .with_hint("take no work: the contracts, this machine or this version is wrong; see `samebit doctor`"));
+        .with_hint(
+            "take no work: the contracts, this machine or this version is wrong; see `samebit doctor`",
+        ));
     }
     let dispute = place.contract.address();
     Ok((Passed { version: VERSION.to_owned(), dispute }, report))

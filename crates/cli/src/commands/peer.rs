@@ -157,7 +157,9 @@ fn roles(arguments: &Arguments) -> Vec<Role> {
             least_seconds: Seconds(arguments.least_seconds),
             jobs: 1,
         })],
-        RoleName::Verifier => vec![Role::Verifier(Verifier), Role::Custodian(Custodian)],
+        RoleName::Verifier => {
+            vec![Role::Verifier(Verifier { seats: arguments.seats.into() }), Role::Custodian(Custodian)]
+        }
         RoleName::Whistleblower => {
             vec![Role::Whistleblower(Whistleblower { rate: Ppm((arguments.watch * 1e6).round() as u32) })]
         }
@@ -181,9 +183,7 @@ fn step_time(arguments: &Arguments, machine: &Machine) -> Result<StepTime, Failu
         return Ok(Arc::new(|_| Duration::ZERO));
     }
     let speed = spin("measuring this machine", || Speed::measure(machine))?;
-    Ok(Arc::new(move |job| {
-        Duration::try_from_secs_f64(speed.seconds(&job.program)).unwrap_or(Duration::MAX)
-    }))
+    Ok(Arc::new(move |job| Duration::try_from_secs_f64(speed.seconds(&job.program)).unwrap_or(Duration::MAX)))
 }
 
 fn say(driver: &Driver, metrics: Option<SocketAddr>, screen: &Screen) {

@@ -91,7 +91,8 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
                 market: site.market.to_string(),
                 job: id.0,
             };
-            let saved = Saved { arguments, file: &file, prepared: &prepared, job: &job, states: &states, posted };
+            let saved =
+                Saved { arguments, file: &file, prepared: &prepared, job: &job, states: &states, posted };
             saved.save(&shelf, id, &ends, screen)
         }
         Followed::Ended(id, stage, _) => {

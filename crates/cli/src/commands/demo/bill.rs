@@ -2,9 +2,9 @@
 
 use super::cast::{Cast, LIAR, Member};
 use super::overhead::Overhead;
-use crate::commands::network::planted::Planted;
 use crate::commands::dispute::report::Spot;
 use crate::commands::network::amount::show;
+use crate::commands::network::planted::Planted;
 use crate::commands::network::story::Names;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::{Screen, duration, grouped};

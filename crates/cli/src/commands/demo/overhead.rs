@@ -47,7 +47,12 @@ impl Overhead {
     /// Tells it.
     pub fn say(&self, screen: &Screen) {
         let columns = ["run", "load", "store", "check", "dispute"];
-        screen.say(format!("{:<14} {:>10} {}", "CPU time", "all", columns.map(|name| format!("{name:>10}")).concat()));
+        screen.say(format!(
+            "{:<14} {:>10} {}",
+            "CPU time",
+            "all",
+            columns.map(|name| format!("{name:>10}")).concat()
+        ));
         for (name, seconds) in &self.cpu_seconds {
             let part = |column| self.parts.get(name).and_then(|parts| parts.get(column)).copied();
             let cell = |column| part(column).map_or(String::new(), duration);

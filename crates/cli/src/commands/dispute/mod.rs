@@ -10,8 +10,8 @@ mod party;
 pub mod report;
 mod sides;
 
-use crate::arguments::{Dispute, Global};
 use super::network::runtime;
+use crate::arguments::{Dispute, Global};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Machine;
 use crate::progress::spin;

@@ -22,7 +22,8 @@ const QUESTION_BOND: Amount = Amount(10_000_000_000_000_000);
 /// A budget that pays for nothing, or terms that no market takes.
 pub fn terms(market: &Market, budget: Amount, segments: u64) -> Result<Terms, Failure> {
     let draw_rate = market.draw.map_or(DRAW_RATE, |draw| Ppm((f64::from(draw) * 1e6).round() as u32));
-    let count = |told: Option<usize>, default: u8| told.map_or(default, |told| told.min(u8::MAX.into()) as u8);
+    let count =
+        |told: Option<usize>, default: u8| told.map_or(default, |told| told.min(u8::MAX.into()) as u8);
     let credit = count(market.credit, CREDIT);
     let challenge = market.challenge_time_seconds.map_or(Seconds(900), |seconds| Seconds(seconds as u64));
     let (checkers, custodians) = (count(market.checkers, CHECKERS), count(market.custodians, CUSTODIANS));

@@ -1,7 +1,7 @@
 //! `samebit submit`: has a job done by others, follows it, and saves what comes of it as `samebit run` would have.
 //!
 //! ```text
-//! OUT/network/        what the submitter keeps as a peer: its key, the job, states; there as long as the job is on its way
+//! OUT/network/        what the submitter keeps as a peer: its key; as long as the job is on its way, also the job and its states
 //! OUT/…               a run's folder, once the job is done
 //! ```
 //! Ctrl-C leaves the job to the network; the same command follows it on. A second Ctrl-C within a few seconds takes the job back, if nobody runs it.
@@ -250,6 +250,7 @@ impl Saved<'_> {
         receipt.weights = Some(files::digest(&folder.file(files::WEIGHTS))?);
         receipt.seal();
         folder.write_receipt(&receipt)?;
+        clear(&out.join("network"))?;
         let out = out.display();
         screen.say(format!(
             "done: {out}\nfinal state {}\nhint: samebit verify {out} runs a sample of it again; samebit generate {out} --prompt …",
@@ -261,6 +262,15 @@ impl Saved<'_> {
         }));
         Ok(Exit::Ok)
     }
+}
+
+/// Removes what has served its time: the states are in the run's folder. The key stays, and whose money it is.
+fn clear(home: &Path) -> Result<(), Failure> {
+    for name in ["jobs", "states", "incoming", "network"] {
+        let path = home.join(name);
+        std::fs::remove_dir_all(&path).map_err(|error| Failure::file(&path, &error))?;
+    }
+    Ok(())
 }
 
 /// Ends when somebody leaves the job, or wants it back and has waited for the chain.

@@ -46,6 +46,8 @@ pub struct Member {
 /// See the module.
 pub struct Cast {
     folder: PathBuf,
+    /// How often they look at the chain.
+    look: Duration,
     members: Vec<Member>,
     names: Names,
     late: Vec<(u32, Part)>,
@@ -108,11 +110,12 @@ impl Cast {
         lie: Option<&Fault>,
         draw: f64,
         segments: u64,
+        look: Duration,
     ) -> Result<Cast, Failure> {
         let budget = segments * SEGMENT_BUDGET;
         let folder = town.folder.clone();
         let names = Names(BTreeMap::new());
-        let mut cast = Cast { folder, members: Vec::new(), names, late: Vec::new(), victim: None };
+        let mut cast = Cast { folder, look, members: Vec::new(), names, late: Vec::new(), victim: None };
         for (account, part) in (1u32..).zip(parts(job, &cast.out(), lie)) {
             match part.is_late {
                 true => cast.late.push((account, part)),
@@ -128,7 +131,8 @@ impl Cast {
 
     fn begin(&mut self, account: u32, part: &Part, offer: Option<(f64, u64)>) -> Result<(), Failure> {
         let mut command = self.command(part.name, &part.arguments)?;
-        command.args(["--account", &account.to_string(), "--poll-ms", "100"]);
+        let poll = self.look.as_millis().to_string();
+        command.args(["--account", &account.to_string(), "--poll-ms", &poll]);
         match offer.filter(|_| part.name == SUBMITTER) {
             Some((draw, budget)) => {
                 command.args(["--draw", &draw.to_string(), "--budget", &budget.to_string()])
@@ -202,7 +206,8 @@ impl Cast {
 
     /// Kills the first honest solver of whose claims others hold the states: all that it has done and not settled is done again.
     pub fn kill_when_due(&mut self, ledger: &Ledger, screen: &Screen) {
-        if self.victim.is_some() {
+        // Nobody is killed where nobody lies.
+        if self.victim.is_some() || self.members.iter().all(|member| member.name != LIAR) {
             return;
         }
         let held = |job: &Job| {

@@ -32,8 +32,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use town::Town;
 
-/// How often the chain is looked at.
+/// How often the chain is looked at, and how often when nothing is to be shown but what it costs.
 const LOOK: Duration = Duration::from_millis(100);
+const CALM_LOOK: Duration = Duration::from_secs(2);
 /// How long the demonstration may take.
 const PATIENCE: Duration = Duration::from_secs(7_200);
 /// How long after the end money may still come.
@@ -74,10 +75,11 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             screen.note(format!("{LIAR} will err: {lie}"));
         }
         let begun = process_time();
-        let mut cast = Cast::start(&town, &job, lie.as_ref(), draw, local.job().segment_count())?;
+        let look = if arguments.honest { CALM_LOOK } else { LOOK };
+        let mut cast = Cast::start(&town, &job, lie.as_ref(), draw, local.job().segment_count(), look)?;
         let mut reader = Reader::open(&town.protocol, 1).await?;
         let mut bill = Bill::default();
-        let ended = watch(&mut cast, &mut reader, &mut bill, !arguments.honest, screen, &interrupt).await;
+        let ended = watch(&mut cast, &mut reader, &mut bill, look, screen, &interrupt).await;
         cast.measure();
         let outcome = ended.and_then(|ended| match ended {
             true => Ok(()),
@@ -103,7 +105,7 @@ async fn watch(
     cast: &mut Cast,
     reader: &mut Reader,
     bill: &mut Bill,
-    is_cruel: bool,
+    look: Duration,
     screen: &Screen,
     interrupt: &Interrupt,
 ) -> Result<bool, Failure> {
@@ -111,9 +113,7 @@ async fn watch(
     loop {
         tell(cast, reader, bill, screen).await?;
         cast.start_late(reader.ledger())?;
-        if is_cruel {
-            cast.kill_when_due(reader.ledger(), screen);
-        }
+        cast.kill_when_due(reader.ledger(), screen);
         cast.measure();
         if cast.have_ended()? {
             return Ok(true);
@@ -127,7 +127,7 @@ async fn watch(
                 format!("not done after {}", duration(PATIENCE.as_secs_f64())),
             ));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(look).await;
     }
 }
 

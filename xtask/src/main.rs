@@ -18,7 +18,7 @@ const HELP: &str = "\
 cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `profiles` and the tests that take minutes, such as sweeps over all 2^32 inputs
 cargo xtask profiles        one job in builds without, with some and with all optimisation: one final state
 cargo xtask tidy            the structure of the code
-cargo xtask sim --seeds N   the network from seeds 0 … N − 1, with tables; --from SEED begins there; --seed SEED plays one and tells what happens
+cargo xtask sim --seeds N   the network from seeds 0 … N − 1, five scenes each, with tables; --from SEED begins there; --seed SEED plays one and tells what happens
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node

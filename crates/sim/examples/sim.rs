@@ -1,9 +1,9 @@
-//! Runs simulations: `sim --seed S` one, with what happens in it; `sim --seeds N [--from S]` many, with tables.
+//! Runs simulations: `sim --seed S` the scenes of one seed, with what happens in them; `sim --seeds N [--from S]` those of many, with tables.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use samebit_sim::{Actor, FAULTS, PLAYS, Report, Run, seeds};
+use samebit_sim::{Actor, FAULTS, Outcome, PLAYS, Report, Run, Scene, World, seeds};
 use std::process::ExitCode;
 
 /// Seeds that are run if nothing else is said.
@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         }
     }
     println!("{report}");
+    for failure in report.failures() {
+        has_failed = true;
+        eprintln!("{failure}");
+    }
     if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -39,16 +43,29 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// One simulation, line by line.
+/// The scenes of a seed, line by line.
 fn tell(seed: u64) -> ExitCode {
     let world = common::world();
-    let outcome = Run::seed(&world, seed, |line| println!("{line}"));
-    let scene = &outcome.scene;
-    println!("\n{}; {}: {:?}", PLAYS[scene.play], FAULTS[scene.kind], scene.faults);
+    let has_failed = Scene::of_seed(seed, world.segments())
+        .map(|scene| tell_scene(&world, scene))
+        .fold(false, |has_failed, outcome| has_failed | !outcome.wrong.is_empty());
+    if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn tell_scene(world: &World, scene: Scene) -> Outcome {
+    println!(
+        "\nscene {}, {}, {}: {:?}",
+        scene.number, PLAYS[scene.play].name, FAULTS[scene.kind], scene.faults
+    );
+    println!("draw rate {} ppm", scene.terms.draw_rate.0);
     for Actor { owner, part, lies } in &scene.actors {
         println!("{:02x} {part:?} {lies:?}", owner.0[0]);
     }
+    let outcome = Run::new(world, scene, Some(Box::new(|line| println!("{line}")))).finish();
+    for liar in &outcome.liars {
+        println!("{liar:?}");
+    }
     println!("audit {:016x}, the job is {:?}", outcome.audit, outcome.stage);
     outcome.wrong.iter().for_each(|wrong| eprintln!("{}", outcome.complaint(wrong)));
-    if outcome.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    outcome
 }

@@ -5,7 +5,7 @@ use samebit_commit::{Digest, Tag, Words};
 use samebit_market::{
     Amount, Height, MarketMessage, Message as MarketOrMoney, Moment, Owner, Seconds, Site, StakeMessage,
 };
-use samebit_roles::{Arithmetic, Ask, Block, Holding, Ledger, Message, Notice, Refusal, Said};
+use samebit_roles::{Arithmetic, Ask, Block, Holding, Ledger, Logged, Message, Notice, Refusal, Said};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Seconds from a block to the next.
@@ -32,7 +32,7 @@ pub struct Tried {
     /// What.
     pub message: Message,
     /// What it has caused, or why it was refused.
-    pub result: Result<Vec<samebit_roles::Logged>, Why>,
+    pub result: Result<Vec<Logged>, Why>,
 }
 
 /// Why a message was not accepted.
@@ -48,6 +48,8 @@ pub enum Why {
 pub struct Chain {
     seed: u64,
     blocks: Vec<Block>,
+    /// What each message of each block has logged.
+    logs: Vec<Vec<Vec<Logged>>>,
     /// The ledger after each of the last blocks.
     ledgers: VecDeque<Ledger>,
     pool: VecDeque<Waiting>,
@@ -62,6 +64,7 @@ impl Chain {
         let mut chain = Chain {
             seed,
             blocks: Vec::new(),
+            logs: Vec::new(),
             ledgers: VecDeque::from([Ledger::new(site, genesis)]),
             pool: VecDeque::new(),
             signed: BTreeSet::new(),
@@ -87,6 +90,11 @@ impl Chain {
     /// All blocks.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// What each accepted message of all blocks has logged, in order.
+    pub fn logs(&self) -> impl Iterator<Item = &[Logged]> {
+        self.logs.iter().flatten().map(Vec::as_slice)
     }
 
     /// Notes what somebody has signed.
@@ -115,7 +123,7 @@ impl Chain {
             said: Vec::new(),
         };
         ledger.begin(&block);
-        let mut tried = Vec::new();
+        let (mut tried, mut logs) = (Vec::new(), Vec::new());
         for Waiting { sender, message } in
             self.pool.drain(..self.pool.len().min(BLOCK_LIMIT)).collect::<Vec<_>>()
         {
@@ -123,12 +131,14 @@ impl Chain {
                 true => ledger.apply(&Arithmetic, sender, &message).map_err(Why::Refused),
                 false => Err(Why::Unsigned),
             };
-            if result.is_ok() {
+            if let Ok(logged) = &result {
                 block.said.push(Said { sender, message: message.clone() });
+                logs.push(logged.clone());
             }
             tried.push(Tried { sender, message, result });
         }
         self.blocks.push(block);
+        self.logs.push(logs);
         self.ledgers.push_back(ledger);
         if self.ledgers.len() > MEMORY {
             self.ledgers.pop_front();
@@ -140,6 +150,7 @@ impl Chain {
     pub fn reorganise(&mut self, depth: usize, random: &mut Random) -> Vec<Tried> {
         let depth = depth.min(self.ledgers.len() - 1).min(self.blocks.len() - 1);
         let gone = self.blocks.split_off(self.blocks.len() - depth);
+        self.logs.truncate(self.blocks.len());
         self.ledgers.truncate(self.ledgers.len() - depth);
         for Said { sender, message } in gone.iter().flat_map(|block| &block.said) {
             if !random.happens(100_000) {

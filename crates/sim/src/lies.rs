@@ -3,7 +3,7 @@
 use crate::world::Skew;
 use samebit_commit::{Digest, Tag, Words};
 use samebit_dispute::Message as Argument;
-use samebit_market::{Market, MarketMessage, Message as MarketOrMoney};
+use samebit_market::{Market, MarketMessage, Message as MarketOrMoney, Owner};
 use samebit_roles::party::{Action, Record};
 use samebit_roles::{Blob, Message};
 
@@ -14,6 +14,8 @@ pub enum Lie {
     Runs(Skew, u64),
     /// Gives nobody what it has.
     Withholds,
+    /// Gives what it has to other liars only.
+    ServesLiars,
     /// Gives other bytes than those that it is asked for.
     ServesGarbage,
     /// Seals what it can never open.
@@ -26,8 +28,37 @@ pub enum Lie {
     ApprovesBlindly,
     /// Claims in Dispute and makes no move.
     StopsMoving,
-    /// Does so many things and then no more.
-    Vanishes(u32),
+    /// Does no more when it is to say this.
+    Vanishes(Verb),
+}
+
+/// Something that a solver has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// What it has run.
+    Claims,
+    /// Who holds it.
+    Holds,
+    /// The roots of segments that are not drawn.
+    Announces,
+    /// All its secrets.
+    Reveals,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Verb; 4] = [Verb::Claims, Verb::Holds, Verb::Announces, Verb::Reveals];
+
+    /// Whether an action says it.
+    fn is_said_by(self, action: &Action) -> bool {
+        let Action::Send(Message::Market(MarketOrMoney::Market(message))) = action else { return false };
+        match self {
+            Verb::Claims => matches!(message, MarketMessage::Claim { .. }),
+            Verb::Holds => matches!(message, MarketMessage::Hold { .. }),
+            Verb::Announces => matches!(message, MarketMessage::Announce { .. }),
+            Verb::Reveals => matches!(message, MarketMessage::Reveal { .. }),
+        }
+    }
 }
 
 impl Lie {
@@ -40,9 +71,15 @@ impl Lie {
         lies.iter().find_map(skew).unwrap_or(Skew::Honest)
     }
 
+    /// Whether the liar is gone before it does this.
+    pub fn vanishes_at(&self, action: &Action) -> bool {
+        matches!(self, Lie::Vanishes(verb) if verb.is_said_by(action))
+    }
+
     /// What is done in place of an action.
-    pub fn bend(&self, action: Action, market: &Market) -> Bent {
+    pub fn bend(&self, action: Action, market: &Market, is_liar: impl Fn(Owner) -> bool) -> Bent {
         match (self, &action) {
+            (Lie::ServesLiars, Action::Serve { to, .. }) if !is_liar(*to) => Bent::Nothing,
             (Lie::Withholds, Action::Serve { .. }) => Bent::Nothing,
             (Lie::ApprovesBlindly, Action::Serve { .. }) => Bent::Nothing,
             (Lie::ApprovesBlindly, Action::Fetch { blob: Blob::State(root), .. }) => {

@@ -29,8 +29,6 @@ pub struct Peer {
     pub is_up: bool,
     /// How often it has ended.
     pub life: u32,
-    /// Things that it has done.
-    pub done: u32,
     /// What really lies on its disk, whatever it believes.
     genuine: BTreeSet<Blob>,
 }
@@ -47,7 +45,7 @@ impl Peer {
         let party = machine(world, scene, actor.owner, actor.part, site, genesis);
         let Actor { owner, part, lies } = actor.clone();
         let genuine = disk.iter().filter_map(blob_of).collect();
-        let mut peer = Peer { owner, part, lies, party, disk, is_up: true, life: 0, done: 0, genuine };
+        let mut peer = Peer { owner, part, lies, party, disk, is_up: true, life: 0, genuine };
         peer.read();
         peer
     }
@@ -111,11 +109,6 @@ impl Peer {
         };
         self.genuine.insert(blob);
     }
-
-    /// Whether it does no more.
-    pub fn has_vanished(&self) -> bool {
-        self.lies.iter().any(|lie| matches!(lie, Lie::Vanishes(after) if self.done > *after))
-    }
 }
 
 fn blob_of(record: &Record) -> Option<Blob> {
@@ -134,7 +127,7 @@ fn machine(
     site: Site,
     genesis: Digest,
 ) -> Party<Arithmetic> {
-    let secret = Secret(Words::new().number(scene.seed).address(owner.0).hash(Tag::File));
+    let secret = Secret(Words::new().number(scene.number).address(owner.0).hash(Tag::File));
     let roles = match part {
         Part::Submitter => {
             let order = Order {

@@ -3,7 +3,9 @@
 //! Always: money is conserved and the job ends. Within the budgets of the terms: no honest party loses a bond, a seat's money or anything else; no false state
 //! is settled when an honest checker was drawn or a whistleblower is awake; what was paid for is delivered.
 
+use crate::losses::losses;
 use crate::peer::Peer;
+use crate::plays::PLAYS;
 use crate::run::{PURSE, Run, is_open};
 use crate::scene::Part;
 use samebit_commit::Digest;
@@ -36,8 +38,11 @@ impl Run<'_> {
     }
 
     fn judge_honest(&self, stage: JobStage, state: Digest, wrong: &mut Vec<String>) {
-        for peer in self.peers.iter().filter(|peer| peer.lies.is_empty() && peer.part != Part::Submitter) {
-            if self.has_lost(peer.owner) {
+        let losses = losses(self.chain.ledger(), self.chain.logs());
+        let is_exempt = PLAYS[self.scene.play].exempt.is_some();
+        let may_lose = |part| part == Part::Submitter || part == Part::Seat && is_exempt;
+        for peer in self.honest().filter(|peer| !may_lose(peer.part)) {
+            if self.has_lost(peer.owner) || losses.contains_key(&peer.owner) {
                 wrong.push(format!(
                     "honest {:?} {} has lost: {}",
                     peer.part,
@@ -46,17 +51,24 @@ impl Run<'_> {
                 ));
             }
         }
-        if self.counts.contains_key("waiting") {
-            wrong.push("nobody has opened a seal".to_owned());
-        }
-        if !self.is_over() {
-            wrong.push("the job has ended, and not everybody has its money".to_owned());
-        }
         if stage != JobStage::Done {
             wrong.push(format!("an honest solver was there, and the job is {stage:?}"));
         }
         if self.has_settled_false() && self.is_watched() {
             wrong.push("a false state was settled".to_owned());
+        }
+        if !is_exempt {
+            self.judge_served(stage, state, wrong);
+        }
+    }
+
+    /// What holds where a state that is held is served.
+    fn judge_served(&self, stage: JobStage, state: Digest, wrong: &mut Vec<String>) {
+        if self.counts.contains_key("waiting") {
+            wrong.push("nobody has opened a seal".to_owned());
+        }
+        if !self.is_over() {
+            wrong.push("the job has ended, and not everybody has its money".to_owned());
         }
         if stage == JobStage::Done && !self.submitter_has(state) {
             wrong.push("what was paid for was not delivered".to_owned());
@@ -122,9 +134,8 @@ impl Run<'_> {
                 for (segment, state) in (first.0..).map(SegmentId).zip(states) {
                     let piece = Piece { spec, segment, start };
                     let is_false = self.world.end_of(piece) != *state;
-                    let honest =
-                        self.peers.iter().filter(|peer| peer.lies.is_empty() && peer.part == Part::Seat);
-                    if is_false && honest.into_iter().any(|peer| peer.party.records().ran(&piece).is_some()) {
+                    let mut honest = self.honest().filter(|peer| peer.part == Part::Seat);
+                    if is_false && honest.any(|peer| peer.party.records().ran(&piece).is_some()) {
                         return true;
                     }
                     start = *state;

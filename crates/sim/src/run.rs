@@ -1,8 +1,12 @@
 //! One simulation: what happens, one thing after the other, until the job has ended and everybody has its money.
 
 use crate::chain::{BLOCK_SECONDS, Chain, Tried};
+use crate::faults::FAULTS;
+use crate::forecast::{Forecast, forecasts};
 use crate::lies::{Bent, Lie};
+use crate::losses::losses;
 use crate::peer::Peer;
+use crate::plays::PLAYS;
 use crate::random::Random;
 use crate::scene::{Part, Scene};
 use crate::world::World;
@@ -68,10 +72,10 @@ pub struct Outcome {
     pub wrong: Vec<String>,
     /// How often each of these happened: kinds of the contracts' events, crashes, cuts, reorganisations.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Liars that lost something.
-    pub caught: BTreeSet<Owner>,
-    /// Liars that had a chance to lie.
-    pub active: BTreeSet<Owner>,
+    /// What became of the liars that had a chance to lie, beside what was to be expected.
+    pub liars: Vec<Liar>,
+    /// What honest peers have lost by rulings, all together.
+    pub harm: Amount,
     /// Whether an honest peer has seen something false that was claimed, or was awake to see it.
     pub is_watched: bool,
     /// Whether something false was settled.
@@ -84,10 +88,25 @@ pub struct Outcome {
     pub refused: [u64; 2],
 }
 
+/// What became of a liar.
+#[derive(Clone, Debug)]
+pub struct Liar {
+    /// Its part.
+    pub part: Part,
+    /// What was to be expected of it.
+    pub forecast: Forecast,
+    /// Whether it lost anything: money, a claim in Dispute or the job.
+    pub is_caught: bool,
+    /// What rulings have taken from it.
+    pub loss: Amount,
+}
+
 impl Outcome {
     /// Something that was found wrong, with the command that shows it again.
     pub fn complaint(&self, wrong: &str) -> String {
-        format!("seed {}: {wrong}\nhint: cargo xtask sim --seed {}", self.scene.seed, self.scene.seed)
+        let Scene { number, play, kind, .. } = self.scene;
+        let (seed, play, kind) = (self.scene.seed(), PLAYS[play].name, FAULTS[kind]);
+        format!("scene {number}, {play}, {kind}: {wrong}\nhint: cargo xtask sim --seed {seed}")
     }
 }
 
@@ -97,7 +116,7 @@ pub fn seeds(world: impl Fn() -> World + Sync, from: u64, count: u64) -> Vec<Out
     let run = &|thread: u64| -> Vec<Outcome> {
         let world = world();
         let seeds = (from..from + count).filter(|seed| seed % threads == thread);
-        seeds.map(|seed| Run::new(&world, Scene::new(seed, world.segments()), None).finish()).collect()
+        seeds.flat_map(|seed| Run::seed(&world, seed)).collect()
     };
     let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
@@ -106,7 +125,7 @@ pub fn seeds(world: impl Fn() -> World + Sync, from: u64, count: u64) -> Vec<Out
             .flat_map(|thread| -> Vec<Outcome> { thread.join().expect("no run panics") })
             .collect()
     });
-    outcomes.sort_by_key(|outcome| outcome.scene.seed);
+    outcomes.sort_by_key(|outcome| outcome.scene.number);
     outcomes
 }
 
@@ -133,18 +152,18 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Lets everything happen that a seed decides; `hear` is told of it line by line.
-    pub fn seed(world: &'a World, seed: u64, hear: impl FnMut(&str) + 'a) -> Outcome {
-        Run::new(world, Scene::new(seed, world.segments()), Some(Box::new(hear))).finish()
+    /// Plays the scenes of a seed, one after the other.
+    pub fn seed(world: &World, seed: u64) -> Vec<Outcome> {
+        Scene::of_seed(seed, world.segments()).map(|scene| Run::new(world, scene, None).finish()).collect()
     }
 
     /// Before anything has happened; whoever hears it is told line by line.
     pub fn new(world: &'a World, scene: Scene, hear: Option<Listener<'a>>) -> Run<'a> {
         let purses: Vec<(Owner, Amount)> = scene.actors.iter().map(|actor| (actor.owner, PURSE)).collect();
-        let chain = Chain::new(scene.seed, SITE, Seconds(START), &purses);
+        let chain = Chain::new(scene.number, SITE, Seconds(START), &purses);
         let peer = |actor| Peer::new(world, &scene, actor, SITE, chain.genesis());
         let peers = scene.actors.iter().map(peer).collect();
-        let random = Random::new(scene.seed ^ 0x5eed);
+        let random = Random::new(scene.number ^ 0x5eed);
         let mut run = Run {
             world,
             scene,
@@ -177,14 +196,16 @@ impl<'a> Run<'a> {
         let ledger = self.chain.ledger();
         format!("{:?}", ledger.market()).hash(&mut self.audit);
         let stage = ledger.market().jobs().next().map(|job| job.stage);
-        let (caught, active) = self.liars();
+        let losses = losses(ledger, self.chain.logs());
+        let liars = self.liars(&losses);
+        let harm = Amount(self.honest().filter_map(|peer| losses.get(&peer.owner)).map(|loss| loss.0).sum());
         let (is_watched, is_false) = (self.is_watched(), self.has_settled_false());
         Outcome {
             audit: self.audit.finish(),
             blocks: self.chain.blocks().len() as u64,
             stage,
-            caught,
-            active,
+            liars,
+            harm,
             is_watched,
             is_false,
             wrong: self.wrong,
@@ -319,8 +340,7 @@ impl<'a> Run<'a> {
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {
             (peer, std::mem::discriminant(&action)).hash(&mut self.audit);
-            self.peers[peer].done += 1;
-            if self.peers[peer].has_vanished() {
+            if self.peers[peer].lies.iter().any(|lie| lie.vanishes_at(&action)) {
                 self.peers[peer].is_up = false;
                 self.count("vanished");
                 return;
@@ -352,7 +372,8 @@ impl<'a> Run<'a> {
     fn bend(&mut self, peer: usize, action: Action) -> Option<Action> {
         let mut bent = action;
         for lie in self.peers[peer].lies.clone() {
-            match lie.bend(bent, self.chain.ledger().market()) {
+            let is_liar = |owner| self.peer_of(owner).is_some_and(|peer| !self.peers[peer].lies.is_empty());
+            match lie.bend(bent, self.chain.ledger().market(), is_liar) {
                 Bent::Does(action) => bent = action,
                 Bent::Nothing => return None,
                 Bent::Believes(record) => {
@@ -501,22 +522,26 @@ impl<'a> Run<'a> {
         submitter.is_some_and(|peer| peer.party.records().holds(Blob::State(state)))
     }
 
-    /// Liars that have lost something, and those that had a chance to lie.
-    fn liars(&self) -> (BTreeSet<Owner>, BTreeSet<Owner>) {
+    /// Those without lies.
+    pub(crate) fn honest(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.iter().filter(|peer| peer.lies.is_empty())
+    }
+
+    /// What became of the liars that had a chance to lie: a solver had one if it had the job.
+    fn liars(&self, losses: &BTreeMap<Owner, Amount>) -> Vec<Liar> {
         let ledger = self.chain.ledger();
-        let (mut caught, mut active) = (BTreeSet::new(), BTreeSet::new());
-        for peer in self.peers.iter().filter(|peer| !peer.lies.is_empty()) {
-            if self.has_lost(peer.owner) {
-                caught.insert(peer.owner);
-            }
-            let has_run = |job: &samebit_market::Job| {
-                ledger.tenures(job.id).iter().any(|tenure| tenure.solver == peer.owner)
-            };
-            if !matches!(peer.part, Part::Solver(_)) || ledger.market().jobs().any(has_run) {
-                active.insert(peer.owner);
-            }
-        }
-        (caught, active)
+        let tenures = ledger.market().jobs().flat_map(|job| ledger.tenures(job.id));
+        let solvers: Vec<Owner> = tenures.map(|tenure| tenure.solver).collect();
+        let Some(first) = solvers.first() else { return Vec::new() };
+        let liar = |forecast: Forecast| {
+            let part = self.peers[self.peer_of(forecast.owner)?].part;
+            let loss = losses.get(&forecast.owner).copied().unwrap_or_default();
+            let is_caught = loss > Amount(0) || self.has_lost(forecast.owner);
+            let is_active = !matches!(part, Part::Solver(_)) || solvers.contains(&forecast.owner);
+            is_active.then_some(Liar { part, forecast, is_caught, loss })
+        };
+        let forecasts = forecasts(&self.scene, self.world.segments(), *first);
+        forecasts.into_iter().filter_map(liar).collect()
     }
 }
 

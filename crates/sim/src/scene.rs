@@ -1,102 +1,10 @@
 //! Who plays, on which terms, and what befalls them: all of it from the seed.
 
+use crate::faults::{FAULTS, Faults};
 use crate::lies::Lie;
+use crate::plays::{Deal, PLAYS, WHISTLEBLOWER};
 use crate::random::Random;
-use crate::world::Skew;
 use samebit_market::{Amount, Owner, Ppm, Seconds, Terms};
-
-/// What befalls links, peers and the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults {
-    /// Seconds that anything takes between two peers, at most; unlike ones reorder.
-    pub delay: u64,
-    /// Of what is sent between peers, or to the chain, so much is lost.
-    pub lost: u32,
-    /// And so much arrives twice.
-    pub doubled: u32,
-    /// So often a peer ends while it does something.
-    pub crash: u32,
-    /// Seconds that it is down then, at most.
-    pub down: u64,
-    /// Crashes of a peer, at most.
-    pub crashes: u32,
-    /// So often a disk takes a while to keep something, and all that comes after it waits.
-    pub slow: u32,
-    /// Seconds that it takes then, at most.
-    pub slow_for: u64,
-    /// So often some peers are cut off from all others and from the chain, in each block.
-    pub cut: u32,
-    /// Seconds that a cut lasts, at most.
-    pub cut_for: u64,
-    /// So often the last blocks are replaced, in each block.
-    pub reorganisation: u32,
-    /// Blocks that are replaced at once, at most.
-    pub depth: u64,
-}
-
-/// The kinds of faults, for a table.
-pub const FAULTS: [&str; 7] = ["calm", "links", "crashes", "cuts", "reorganisations", "all", "beyond"];
-
-impl Faults {
-    const CALM: Faults = Faults {
-        delay: 2,
-        lost: 0,
-        doubled: 0,
-        crash: 0,
-        down: 0,
-        crashes: 0,
-        slow: 0,
-        slow_for: 1,
-        cut: 0,
-        cut_for: 0,
-        reorganisation: 0,
-        depth: 0,
-    };
-
-    /// The faults of a kind: all but the last within the budget of [`terms`].
-    pub fn of(kind: usize) -> Faults {
-        let links = Faults { delay: 20, lost: 100_000, doubled: 100_000, ..Faults::CALM };
-        let crashes =
-            Faults { crash: 10_000, down: 90, crashes: 4, slow: 300_000, slow_for: 60, ..Faults::CALM };
-        let cuts = Faults { cut: 10_000, cut_for: 90, ..Faults::CALM };
-        let reorganisations = Faults { reorganisation: 50_000, depth: 3, ..Faults::CALM };
-        match FAULTS[kind] {
-            "calm" => Faults::CALM,
-            "links" => links,
-            "crashes" => crashes,
-            "cuts" => cuts,
-            "reorganisations" => reorganisations,
-            "beyond" => Faults::beyond(),
-            _ => Faults {
-                delay: 10,
-                lost: 50_000,
-                doubled: 50_000,
-                crash: 3_000,
-                down: 60,
-                crashes: 2,
-                slow: 100_000,
-                slow_for: 30,
-                cut: 3_000,
-                cut_for: 60,
-                reorganisation: 20_000,
-                depth: 3,
-            },
-        }
-    }
-
-    /// Faults beyond every budget.
-    fn beyond() -> Faults {
-        Faults {
-            down: 4_000,
-            cut: 5_000,
-            cut_for: 4_000,
-            crash: 10_000,
-            crashes: 3,
-            depth: 8,
-            ..Faults::of(5)
-        }
-    }
-}
 
 /// What a peer is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,11 +30,11 @@ pub struct Actor {
     pub lies: Vec<Lie>,
 }
 
-/// Everything that a seed decides before anything happens.
+/// Everything that is decided before anything happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scene {
-    /// The seed.
-    pub seed: u64,
+    /// Which scene of all; all chance comes from it. [`SCENES`] in a row are those of a seed.
+    pub number: u64,
     /// The terms of the job.
     pub terms: Terms,
     /// The peers.
@@ -140,6 +48,18 @@ pub struct Scene {
     /// Whether they are beyond what the terms allow for.
     pub is_beyond: bool,
 }
+
+/// Scenes that a seed plays: as many as it takes that 2,000 seeds bring every play to every stage that it leads to, under each kind of faults, 20 times.
+pub const SCENES: u64 = 5;
+
+/// The kinds of faults that a play meets in turn. Beyond the budgets it gets to the stages that it leads to half as often: it meets that twice.
+const KINDS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 6];
+
+/// The draw rates of the scenes of a play under one kind of faults, in turn: where all is drawn the stages of a check are sure to be reached, elsewhere
+/// chance is measured.
+const RATES: [u32; 7] = [1_000_000, 250_000, 1_000_000, 1_000_000, 500_000, 1_000_000, 1_000_000];
+/// Of this many scenes in turn the whistleblower is awake in the first.
+const WATCHES: u64 = 2;
 
 const TOKEN: u128 = 1_000_000_000_000_000_000;
 
@@ -174,96 +94,124 @@ pub fn terms(draw_rate: Ppm) -> Terms {
     }
 }
 
-impl Scene {
-    /// The scene of a seed, for a job of so many segments.
-    pub fn new(seed: u64, segments: u64) -> Scene {
-        let mut random = Random::new(seed);
-        let kind = (seed % FAULTS.len() as u64) as usize;
-        let play = (seed / FAULTS.len() as u64 % PLAYS.len() as u64) as usize;
-        let is_beyond = FAULTS[kind] == "beyond";
-        let faults = Faults::of(kind);
-        let rate = *random.pick(&[250_000, 500_000, 1_000_000]);
-        let mut actors = cast(&mut random);
-        lie(play, &mut random, &mut actors, segments);
-        Scene { seed, terms: terms(Ppm(rate)), actors, play, kind, faults, is_beyond }
+/// What is played in a scene.
+struct Slot {
+    play: usize,
+    kind: usize,
+    /// How often this play has met this kind before.
+    visit: u64,
+}
+
+impl Slot {
+    /// What a scene plays: in turn every play as often as it weighs, each time under all kinds of faults.
+    fn of(number: u64) -> Slot {
+        let weights: u64 = PLAYS.iter().map(|play| play.weight).sum();
+        let (times, kind) = (number / KINDS.len() as u64, number % KINDS.len() as u64);
+        let (round, mut rest) = (times / weights, times % weights);
+        let mut play = 0;
+        while rest >= PLAYS[play].weight {
+            (rest, play) = (rest - PLAYS[play].weight, play + 1);
+        }
+        let kind = kind as usize;
+        let (same, before) = (same(KINDS[kind], KINDS.len()), same(KINDS[kind], kind));
+        Slot { play, kind: KINDS[kind], visit: (round * PLAYS[play].weight + rest) * same + before }
     }
 }
 
-fn cast(random: &mut Random) -> Vec<Actor> {
-    let awake = if random.happens(750_000) { 1_000_000 } else { 0 };
+/// How often a kind of faults is among the first of [`KINDS`].
+fn same(kind: usize, first: usize) -> u64 {
+    KINDS[..first].iter().filter(|other| **other == kind).count() as u64
+}
+
+impl Scene {
+    /// The scenes of a seed, for a job of so many segments.
+    pub fn of_seed(seed: u64, segments: u64) -> impl Iterator<Item = Scene> {
+        (seed * SCENES..(seed + 1) * SCENES).map(move |number| Scene::new(number, segments))
+    }
+
+    /// A scene: every play meets every kind of faults, and each such pair every draw rate with a whistleblower that is awake and one that sleeps.
+    pub fn new(number: u64, segments: u64) -> Scene {
+        let mut random = Random::new(number);
+        let Slot { play, kind, visit } = Slot::of(number);
+        // Unlike pairs begin at unlike places, so that few scenes have some of everything.
+        let turn = visit + (play + kind) as u64;
+        let mut actors = cast(turn % WATCHES == 0);
+        for (at, lies) in (PLAYS[play].lies)(&Deal::new(&mut random, segments)) {
+            actors[at].lies = lies;
+        }
+        if !actors[WHISTLEBLOWER].lies.is_empty() {
+            actors[WHISTLEBLOWER].part = whistleblower(true);
+        }
+        Scene {
+            number,
+            terms: terms(Ppm(RATES[(turn % RATES.len() as u64) as usize])),
+            actors,
+            play,
+            kind,
+            faults: Faults::of(kind),
+            is_beyond: FAULTS[kind] == "beyond",
+        }
+    }
+
+    /// The seed that plays it.
+    pub fn seed(&self) -> u64 {
+        self.number / SCENES
+    }
+
+    /// Whether an honest whistleblower looks at everything.
+    pub fn is_awake(&self) -> bool {
+        let is_awake = |actor: &Actor| matches!(actor.part, Part::Whistleblower(rate) if rate.0 > 0);
+        self.actors.iter().any(|actor| is_awake(actor) && actor.lies.is_empty())
+    }
+}
+
+fn cast(is_awake: bool) -> Vec<Actor> {
     let mut parts = vec![Part::Submitter];
     parts.extend([5, 6, 7].map(|price| Part::Solver(Amount(price * TOKEN))));
     parts.extend([Part::Seat; 5]);
-    parts.push(Part::Whistleblower(Ppm(awake)));
+    parts.push(whistleblower(is_awake));
     let actor = |(at, part): (u8, Part)| Actor { owner: Owner([at; 20]), part, lies: Vec::new() };
     (1..).zip(parts).map(actor).collect()
 }
 
-/// The cheapest solver, which gets the job, and those with seats are who may lie.
-const FIRST_SOLVER: usize = 1;
-const FIRST_SEAT: usize = 4;
-const WHISTLEBLOWER: usize = 9;
+/// One that runs everything, or nothing.
+fn whistleblower(is_awake: bool) -> Part {
+    Part::Whistleblower(Ppm(if is_awake { 1_000_000 } else { 0 }))
+}
 
-/// What is lied about, for a table: every play meets every kind of faults.
-pub const PLAYS: [&str; 24] = [
-    "nobody lies",
-    "solver: skips a step",
-    "solver: off by one ulp",
-    "solver: other data",
-    "solver: other rate",
-    "solver: stale state",
-    "solver: false interior",
-    "solver: withholds",
-    "solver: serves garbage",
-    "solver: seals at random",
-    "solver: never opens",
-    "solver: lies, then stops",
-    "solver: vanishes",
-    "solver with verifiers",
-    "two solvers, verifiers",
-    "verifier: interior",
-    "verifier: false run",
-    "verifier: never opens",
-    "verifier: copies a seal",
-    "verifier: random seal",
-    "custodian: blind",
-    "custodian: garbage",
-    "challenges honest work",
-    "challenges, then stops",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plays::Play;
+    use std::collections::BTreeSet;
 
-fn lie(play: usize, random: &mut Random, actors: &mut [Actor], segments: u64) {
-    let segment = random.below(segments);
-    let state = *random.pick(&Skew::STATES);
-    let seat = FIRST_SEAT + random.below(2) as usize;
-    let false_run = Lie::Runs(state, segment);
-    let everywhere = |skew| (0..segments).map(|segment| Lie::Runs(skew, segment)).collect();
-    let told: Vec<(usize, Vec<Lie>)> = match play {
-        0 => Vec::new(),
-        1..=5 => vec![(FIRST_SOLVER, vec![Lie::Runs(Skew::STATES[play - 1], segment)])],
-        6 => vec![(FIRST_SOLVER, vec![Lie::Runs(Skew::Garbage, segment)])],
-        7 => vec![(FIRST_SOLVER, vec![Lie::Withholds])],
-        8 => vec![(FIRST_SOLVER, vec![Lie::ServesGarbage])],
-        9 => vec![(FIRST_SOLVER, vec![Lie::SealsAtRandom])],
-        10 => vec![(FIRST_SOLVER, vec![Lie::NeverOpens])],
-        11 => vec![(FIRST_SOLVER, vec![false_run, Lie::StopsMoving])],
-        12 => vec![(FIRST_SOLVER, vec![Lie::Vanishes(20 + random.below(40) as u32)])],
-        13 => {
-            (0..2).map(|at| FIRST_SEAT + at).chain([FIRST_SOLVER]).map(|at| (at, vec![false_run])).collect()
+    #[test]
+    fn every_play_meets_every_kind_of_faults_under_every_condition() {
+        let weights: u64 = PLAYS.iter().map(|play| play.weight).sum();
+        let all = weights * KINDS.len() as u64 * RATES.len() as u64 * WATCHES;
+        let of = |scene: Scene| (scene.play, scene.kind, scene.terms.draw_rate, scene.is_awake());
+        let met: BTreeSet<_> = (0..all).map(|number| of(Scene::new(number, 4))).collect();
+        // Three unlike rates; a whistleblower that lies is always awake, and none that is honest is there.
+        let watches = |play: &Play| if play.name.starts_with("challenges") { 1 } else { WATCHES as usize };
+        assert_eq!(met.len(), 3 * FAULTS.len() * PLAYS.iter().map(watches).sum::<usize>());
+    }
+
+    #[test]
+    fn the_visits_of_a_pair_are_counted_one_after_the_other() {
+        let mut visits = vec![0; PLAYS.len() * FAULTS.len()];
+        for number in 0..3_000 {
+            let Slot { play, kind, visit } = Slot::of(number);
+            let expected = &mut visits[play * FAULTS.len() + kind];
+            assert_eq!(visit, *expected, "{number}");
+            *expected += 1;
         }
-        14 => {
-            let together = (0..2).map(|at| FIRST_SEAT + at).chain([FIRST_SOLVER, FIRST_SOLVER + 1]);
-            together.map(|at| (at, vec![false_run])).collect()
-        }
-        15 => vec![(seat, everywhere(Skew::Garbage))],
-        16 => vec![(seat, everywhere(state))],
-        17 => vec![(seat, vec![Lie::NeverOpens])],
-        18 => vec![(seat, vec![Lie::CopiesSeal])],
-        19 => vec![(seat, vec![Lie::SealsAtRandom])],
-        20 => vec![(seat, vec![Lie::ApprovesBlindly])],
-        21 => vec![(seat, vec![Lie::ServesGarbage])],
-        22 => vec![(WHISTLEBLOWER, vec![false_run])],
-        _ => vec![(WHISTLEBLOWER, vec![false_run, Lie::StopsMoving])],
-    };
-    told.into_iter().for_each(|(at, lies)| actors[at].lies = lies);
+    }
+
+    #[test]
+    fn a_scene_is_of_one_seed() {
+        let scenes: Vec<u64> =
+            (0..5).flat_map(|seed| Scene::of_seed(seed, 4)).map(|scene| scene.number).collect();
+        assert_eq!(scenes, (0..5 * SCENES).collect::<Vec<_>>());
+        assert!(Scene::of_seed(3, 4).all(|scene| scene.seed() == 3));
+    }
 }

@@ -200,3 +200,63 @@ fn exactly(amount: Amount) -> RangeInclusive<Amount> {
 pub fn tokens(amount: Amount) -> f64 {
     amount.0 as f64 / 1e18
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plays::PLAYS;
+    use samebit_market::Ppm;
+
+    /// The forecast of the last liar of a scene of a play, at a rate, with what it lies about in this segment.
+    fn check(name: &str, (rate, is_awake): (u32, bool), segment: u64, expected: f64) {
+        let is_it = |scene: &Scene| {
+            let is_there = |actor: &Actor| runs(&actor.lies).is_none_or(|(_, at)| at == segment);
+            PLAYS[scene.play].name == name
+                && (scene.terms.draw_rate, scene.is_awake()) == (Ppm(rate), is_awake)
+                && scene.actors.iter().all(is_there)
+        };
+        let scene = (0..20_000).map(|number| Scene::new(number, 4)).find(is_it).expect("it is played");
+        let found = forecasts(&scene, 4, Owner([2; 20]));
+        let caught = found.last().map(|forecast| forecast.caught).expect("there is a liar");
+        assert!((caught - expected).abs() < 1e-12, "{name}, {rate}, {segment}: {caught}, not {expected}");
+    }
+
+    #[test]
+    fn a_false_solver_is_caught_as_often_as_its_segment_is_drawn_or_surely_where_somebody_watches() {
+        check("solver: other data", (250_000, false), 1, 0.25);
+        check("solver: other data", (250_000, false), 2, 0.375);
+        check("solver: false interior", (500_000, false), 2, 0.5);
+        check("solver: stale state", (1_000_000, false), 0, 1.0);
+        check("solver: stale state", (250_000, true), 0, 1.0);
+    }
+
+    #[test]
+    fn an_accomplice_is_drawn_or_stands_by_what_it_has_run() {
+        let seat = |(rate, is_awake): (u32, bool), expected: f64| {
+            let is_it = |scene: &Scene| {
+                PLAYS[scene.play].name == "solver with verifiers"
+                    && (scene.terms.draw_rate, scene.is_awake()) == (Ppm(rate), is_awake)
+                    && runs(&scene.actors[1].lies).is_some_and(|(_, segment)| segment == 0)
+            };
+            let scene = (0..20_000).map(|number| Scene::new(number, 4)).find(is_it).expect("it is played");
+            let found = forecasts(&scene, 4, Owner([2; 20]));
+            let of_seat = found.iter().find(|forecast| forecast.owner == Owner([5; 20])).expect("it lies");
+            assert!((of_seat.caught - expected).abs() < 1e-12, "{}, not {expected}", of_seat.caught);
+            // A false solver is shielded where both that are picked are its friends.
+            let of_solver = found.iter().find(|forecast| forecast.owner == Owner([2; 20])).expect("it lies");
+            let drawn = f64::from(rate) / 1e6;
+            let expected = if is_awake { 1.0 } else { drawn * 0.9 };
+            assert!((of_solver.caught - expected).abs() < 1e-12, "{}, not {expected}", of_solver.caught);
+        };
+        seat((1_000_000, true), 1.0 - 0.6 * 0.6);
+        seat((1_000_000, false), 0.3 + 0.6 * 0.4);
+        seat((250_000, true), 1.0 - 0.9 * 0.9);
+        seat((250_000, false), 0.25 * (0.3 + 0.6 * 0.1));
+    }
+
+    #[test]
+    fn a_ring_escapes_if_one_of_four_committees_has_its_quorum() {
+        check("solver with a custodian", (500_000, true), 0, 1.0);
+        check("solver with custodians", (500_000, true), 0, 0.3f64.powi(4));
+    }
+}

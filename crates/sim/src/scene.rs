@@ -135,7 +135,7 @@ impl Scene {
         let Slot { play, kind, visit } = Slot::of(number);
         // Unlike pairs begin at unlike places, so that few scenes have some of everything.
         let turn = visit + (play + kind) as u64;
-        let mut actors = cast(turn % WATCHES == 0);
+        let mut actors = cast(turn.is_multiple_of(WATCHES));
         for (at, lies) in (PLAYS[play].lies)(&Deal::new(&mut random, segments)) {
             actors[at].lies = lies;
         }

@@ -3,6 +3,8 @@
 mod interval;
 mod liars;
 mod reach;
+#[cfg(test)]
+mod tests;
 
 use crate::plays::PLAYS;
 use crate::run::Outcome;

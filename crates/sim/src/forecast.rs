@@ -207,7 +207,7 @@ mod tests {
     use crate::plays::PLAYS;
     use samebit_market::Ppm;
 
-    /// The forecast of the last liar of a scene of a play, at a rate, with what it lies about in this segment.
+    /// The forecast of the first liar of a scene of a play, at a rate, with what it lies about in this segment.
     fn check(name: &str, (rate, is_awake): (u32, bool), segment: u64, expected: f64) {
         let is_it = |scene: &Scene| {
             let is_there = |actor: &Actor| runs(&actor.lies).is_none_or(|(_, at)| at == segment);
@@ -217,7 +217,7 @@ mod tests {
         };
         let scene = (0..20_000).map(|number| Scene::new(number, 4)).find(is_it).expect("it is played");
         let found = forecasts(&scene, 4, Owner([2; 20]));
-        let caught = found.last().map(|forecast| forecast.caught).expect("there is a liar");
+        let caught = found.first().map(|forecast| forecast.caught).expect("there is a liar");
         assert!((caught - expected).abs() < 1e-12, "{name}, {rate}, {segment}: {caught}, not {expected}");
     }
 

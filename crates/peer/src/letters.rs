@@ -96,3 +96,38 @@ impl Papers for Folder {
         self.question.clone().filter(|question| question.id() == id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samebit_chain::accounts;
+    use samebit_commit::Digest;
+    use samebit_market::{Amount, AttemptId, BatchId, JobId, Seconds};
+    use samebit_roles::{Ask, Holding};
+
+    #[test]
+    fn a_notice_is_its_signers_for_one_market_on_one_chain() {
+        let (job, attempt, root) = (JobId(Digest([1; 32])), AttemptId(2), Digest([4; 32]));
+        let ask = Ask { job, attempt, price: Amount(3), secrets: root, expiry: Seconds(5) };
+        let holding = Holding { job, attempt, batch: BatchId(3), root };
+        let domain = Domain { chain_id: 31_337, market: Owner([7; 20]) };
+        let (here, me) = (Letters::new(domain), Identity::from_signer(accounts::key(3)));
+        let elsewhere = [Domain { chain_id: 1, ..domain }, Domain { market: Owner([8; 20]), ..domain }];
+        for notice in [Notice::Ask(ask), Notice::Holds(holding)] {
+            let spoken = here.speak(&me, notice);
+            assert_eq!(here.signer(&spoken), Some(me.owner()));
+            for domain in elsewhere {
+                let foreign = Letters::new(domain).speak(&me, notice);
+                assert_ne!(here.signer(&foreign), Some(me.owner()), "{domain:?}");
+            }
+            for bit in 0..8 * spoken.signature.len() {
+                let mut bent = spoken;
+                bent.signature[bit / 8] ^= 1 << (bit % 8);
+                assert_ne!(here.signer(&bent), Some(me.owner()), "bit {bit}");
+            }
+        }
+        let mut next = here.speak(&me, Notice::Ask(ask));
+        next.notice = Notice::Ask(Ask { attempt: AttemptId(3), ..ask });
+        assert_ne!(here.signer(&next), Some(me.owner()), "a word of one attempt is none of another");
+    }
+}

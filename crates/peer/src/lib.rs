@@ -32,6 +32,7 @@ pub use driver::{Driver, DriverError, question_of};
 pub use enrolment::{Duty, Enrolment};
 pub use executor::Executor;
 pub use identity::{Identity, KeyError};
+pub use letters::Letters;
 pub use machine::Machine;
 pub use meter::{Meter, Part, process_time};
 pub use observer::Observer;

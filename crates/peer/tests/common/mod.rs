@@ -1,4 +1,5 @@
 //! Peers in one process: each with its own disk, key and connection, over one chain whose clock runs fast.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use samebit_chain::accounts;
 use samebit_chain::protocol::{Contracts, Protocol};
@@ -6,6 +7,7 @@ use samebit_chain::{Client, Devnet, Options, PacedClock};
 use samebit_commit::Digest;
 use samebit_graph::fixtures::{Dims, gpt};
 use samebit_market::{Amount, Owner, Ppm, Seconds, Terms};
+use samebit_net::{Network, PeerAddress};
 use samebit_ops::Cpu;
 use samebit_peer::{Compute, Config, Identity, Machine, Observer, Store, start};
 use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
@@ -24,7 +26,7 @@ const BLOCK: Duration = Duration::from_millis(250);
 const POLL: Duration = Duration::from_millis(100);
 /// Seconds of the wall's clock after which a job that is not done is a failure.
 const PATIENCE: Duration = Duration::from_secs(240);
-const TOKEN: u128 = 1_000_000_000_000_000_000;
+pub const TOKEN: u128 = 1_000_000_000_000_000_000;
 
 pub mod role {
     use super::{Amount, Role, Seconds, TOKEN};
@@ -42,7 +44,7 @@ pub struct Town {
     folder: TempDir,
     /// Dropping it stops the chain.
     _devnet: Devnet,
-    protocol: Protocol,
+    pub protocol: Protocol,
     stop: watch::Sender<bool>,
     peers: Vec<Running>,
     pub job: Job,
@@ -80,6 +82,33 @@ impl Town {
 
     /// A peer that has the job done, and ends when it is.
     pub async fn submit(&mut self, account: u32) -> Running {
+        let config = self.order(account);
+        self.start(config, Box::new(Until)).await
+    }
+
+    /// The same with another observer; where it listens, too. It ends when all are stopped.
+    pub async fn submit_watched(
+        &mut self,
+        account: u32,
+        observer: Box<dyn Observer>,
+    ) -> (PeerAddress, Running) {
+        let config = self.order(account);
+        let driver = start(config, |party| Box::new(party), observer).await.expect("it starts");
+        let address = PeerAddress { peer: driver.network.peer(), addresses: driver.network.addresses() };
+        let stop = self.stop.subscribe();
+        (address, tokio::spawn(async move { driver.run(stop).await.expect("it runs") }))
+    }
+
+    /// Stops all peers.
+    pub async fn stop(&mut self) {
+        self.stop.send(true).expect("there are peers");
+        for peer in self.peers.drain(..) {
+            peer.await.expect("it ends");
+        }
+    }
+
+    /// A peer that posts the job, which lies on its shelf.
+    fn order(&self, account: u32) -> Config {
         let (ask_wait, give_up) = (Seconds(0), Seconds(100_000));
         let order = Order { spec: opening(&self.job), terms: terms(), nonce: 0, ask_wait, give_up };
         let config =
@@ -90,7 +119,7 @@ impl Town {
         let first = shelf.path(Blob::State(self.job.spec.initial_state));
         parcel::write_state(&first, &self.job.program, &self.states).expect("a file");
         drop(store);
-        self.start(config, Box::new(Until)).await
+        config
     }
 
     async fn start(&self, config: Config, observer: Box<dyn Observer>) -> Running {
@@ -102,10 +131,7 @@ impl Town {
     /// Waits for the submitter, and stops all others.
     pub async fn finish(&mut self, submitter: Running) -> Box<dyn Machine> {
         let done = tokio::time::timeout(PATIENCE, submitter).await.expect("the job is done in time");
-        self.stop.send(true).expect("there are peers");
-        for peer in self.peers.drain(..) {
-            peer.await.expect("it ends");
-        }
+        self.stop().await;
         done.expect("it ends")
     }
 

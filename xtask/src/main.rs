@@ -1,8 +1,9 @@
-//! What developers run: `cargo xtask test|tidy|sim|vectors|ptx|contracts|bench|convergence|deny`. One command runs here exactly what runs on the build machine.
+//! What developers run: `cargo xtask test|tidy|fuzz|sim|vectors|ptx|contracts|bench|convergence|deny`. One command runs here exactly what runs on the build machine.
 
 mod command;
 mod contracts;
 mod foundry;
+mod fuzz;
 mod hosts;
 mod layers;
 mod profiles;
@@ -19,6 +20,7 @@ cargo xtask test [--slow]   formatting, lints, tidy, every test; --slow adds `pr
 cargo xtask profiles        one job in builds without, with some and with all optimisation: one final state
 cargo xtask tidy            the structure of the code
 cargo xtask sim --seeds N   the network from seeds 0 … N − 1, five scenes each, with tables; --from SEED begins there; --seed SEED plays one and tells what happens
+cargo xtask fuzz [TARGET …] every decoder fuzzed from its seeds, guided by coverage; --seconds N of each; --keep adds what was reached to the seeds; needs a C++ compiler
 cargo xtask vectors         writes the golden files again: a diff in them is a change of meaning
 cargo xtask ptx             compiles the kernels of edge/cuda for every architecture and lints them; needs no card
 cargo xtask foundry         samebit-chain's client on anvil, and cast on its chain; needs Node
@@ -33,12 +35,16 @@ type Task = Result<(), String>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = fuzz::wrapped(&arguments) {
+        return code;
+    }
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["test"] => test(false),
         ["test", "--slow"] => test(true),
         ["profiles"] => profiles::profiles(&root()),
         ["tidy"] => tidy::tidy(&root()),
+        ["fuzz", rest @ ..] => fuzz::fuzz(&root(), rest),
         ["sim", rest @ ..] => sim(rest),
         ["vectors"] => vectors(),
         ["ptx"] => ptx::ptx(&root()),
@@ -99,12 +105,15 @@ fn test(slow: bool) -> Task {
         "samebit-referee",
         "-p",
         "samebit-cuda",
+        "-p",
+        "samebit-fuzz",
     ])?;
     ptx::ptx_if_reachable(&root())?;
     contracts::contracts_if_reachable(&root())?;
     if slow {
         profiles::profiles(&root())?;
         cargo(&["test", "--locked", "-p", "samebit-net", "--features", "quic", "--", "--test-threads=2"])?;
+        speed()?;
         SLOW.iter().try_for_each(|package| {
             let feature = format!("{package}/slow");
             cargo(&[
@@ -121,6 +130,13 @@ fn test(slow: bool) -> Task {
         })?;
     }
     Ok(())
+}
+
+/// How fast a state of 1 GiB moves, on a machine that does nothing else meanwhile.
+fn speed() -> Task {
+    let test =
+        ["test", "--locked", "--release", "-p", "samebit-net", "--features", "slow", "--test", "speed"];
+    cargo(&[&test[..], &["--", "--nocapture", "--test-threads=1"]].concat())
 }
 
 /// Simulates the network.

@@ -44,6 +44,8 @@ pub mod limits;
 pub mod market;
 pub mod protocol;
 mod refusals;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use client::{
     BlockName, Change, Client, ClientError, Event, Log, LogOptions, Message, Moment, Receipt, Revert,

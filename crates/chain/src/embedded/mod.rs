@@ -26,6 +26,10 @@ mod writer;
 pub use block::{BASE_FEE_WEI, BENEFICIARY};
 pub use clock::{Clock, ManualClock, PacedClock, SystemClock};
 pub use genesis::{DEPLOYER, Genesis};
+#[cfg(feature = "testing")]
+pub(crate) use records::check as check_records;
+#[cfg(feature = "testing")]
+pub(crate) use rpc::Rpc;
 pub use rpc::{InProcess, Server};
 
 use crate::error::{ChainError, Refusal, StoreError};

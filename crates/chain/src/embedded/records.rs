@@ -87,3 +87,17 @@ pub fn decode<T: Decodable>(table: &'static str, mut bytes: &[u8]) -> Result<T, 
         Err(StoreError::Entry { table, detail: format!("{} bytes are left over", bytes.len()) })
     }
 }
+
+/// See `testing::records`.
+#[cfg(feature = "testing")]
+pub fn check(bytes: &[u8]) {
+    fn one<T: Decodable + Encodable>(bytes: &[u8]) {
+        if let Ok(record) = decode::<T>("a table", bytes) {
+            assert!(encode(&record) == bytes, "a record has two encodings");
+        }
+    }
+    one::<AccountRecord>(bytes);
+    one::<BodyRecord>(bytes);
+    one::<ReceiptRecord>(bytes);
+    one::<LogRecord>(bytes);
+}

@@ -110,7 +110,7 @@ impl Contracts {
     }
 
     /// The contracts that are told messages.
-    pub(super) fn told(&self) -> [Address; 4] {
+    pub(crate) fn told(&self) -> [Address; 4] {
         [self.market, self.stake, self.fund, self.dispute]
     }
 }

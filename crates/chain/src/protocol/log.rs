@@ -165,7 +165,7 @@ pub(super) fn beacon(at: Address, number: u64, hash: B256) -> Digest {
 impl Contracts {
     /// The messages of one transaction; a challenge with what Market has asked Dispute for it, which is no message of its own. Nothing if one
     /// does not decode.
-    fn said(&self, told: Vec<Heard>) -> Option<Vec<Said>> {
+    pub(crate) fn said(&self, told: Vec<Heard>) -> Option<Vec<Said>> {
         let mut said: Vec<Said> = Vec::new();
         for heard in told {
             let message = self.decode(heard.to, &heard.data)?;

@@ -109,7 +109,7 @@ impl Town {
 
     /// A peer that posts the job, which lies on its shelf.
     fn order(&self, account: u32) -> Config {
-        let (ask_wait, give_up) = (Seconds(0), Seconds(100_000));
+        let (ask_wait, give_up) = (Seconds(60), Seconds(100_000));
         let order = Order { spec: opening(&self.job), terms: terms(), nonce: 0, ask_wait, give_up };
         let config =
             self.config(account, vec![Role::Submitter(Submitter { orders: vec![order] })], 0, Vec::new());

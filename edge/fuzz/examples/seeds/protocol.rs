@@ -6,9 +6,7 @@ use samebit_chain::protocol::Domain;
 use samebit_commit::{Canonical, Digest, Encoder};
 use samebit_market::{Amount, AttemptId, BatchId, JobId, Owner, Seconds};
 use samebit_net::wire::{AnswerFrame, Hello, RequestFrame};
-use samebit_net::{
-    Blob as Parcel, NetworkId, Notice as Told, PeerAddress, PeerId, Secret, Signed, Time, Topic,
-};
+use samebit_net::{Blob as Parcel, NetworkId, Notice as Told, Secret, Signed, Time, Topic};
 use samebit_peer::{Here, Identity, Letters, Registered, Where};
 use samebit_roles::{Ask, Blob, Holding, Notice};
 
@@ -67,6 +65,7 @@ fn speech(seeds: &Seeds) {
     seeds.keep_kind("speech", "here", 2, &Here(Parcel { hash: [9; 32], size: 1 << 30 }).to_bytes());
     let addresses =
         ["127.0.0.1:9", "[::1]:65535", "[fe80::1%3]:7"].map(|text| text.parse().expect("an address"));
-    let registered = Registered(PeerAddress { peer: PeerId([3; 32]), addresses: addresses.into() });
+    let registered =
+        Registered::sign(&Secret::from_bytes(&[3; 32]), NetworkId([1; 32]), Owner([2; 20]), &addresses);
     seeds.keep_kind("speech", "registered", 3, &registered.to_bytes());
 }

@@ -25,7 +25,7 @@ impl Liar {
     fn bend_one(&mut self, now: Seconds, action: Action) -> Option<Action> {
         let mut bent = action;
         for lie in self.lies.clone() {
-            match lie.bend(bent, self.party.history().head().market()) {
+            match lie.bend(bent, self.party.history().head().market(), |_| false) {
                 Bent::Does(action) => bent = action,
                 Bent::Nothing => return None,
                 Bent::Believes(record) => {

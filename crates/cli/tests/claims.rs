@@ -254,7 +254,7 @@ fn every_field_of_a_receipt_is_held_against_the_run() {
     believed.sort();
     believed.dedup();
     // The roots of segments that were not re-executed are held against the stored states; these are the runner's own word.
-    assert_eq!(believed, ["cost.seconds", "engine_version"]);
+    assert_eq!(believed, ["cost.seconds", "engine_version", "posted"]);
     let unfinished = |receipt: &mut Receipt| receipt.ending = Ending::DivergedAt(4);
     world.reseal("lie", unfinished);
     assert_eq!(world.samebit(&["verify", "lie", "--all"]).code, 4);

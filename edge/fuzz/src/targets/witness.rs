@@ -105,9 +105,9 @@ fn lead_to_piece(place: &mut Place, witness: &[u8]) -> Result<NodeOpening, Decod
     outputs(&outer, count).into_iter().for_each(|root| place.traces = [root; 2]);
     if place.rows[0] != Digest::ZERO {
         // Of how many nodes the body is made is said by the node; small ones are tried.
-        let bodies = (1..=64).filter_map(|count| outputs(&body, count));
+        let mut bodies = (1..=64).filter_map(|count| outputs(&body, count));
         let nodes = u64::from(body_count(&node).unwrap_or(1));
-        outputs(&body, nodes).or(bodies.last()).into_iter().for_each(|root| place.rows = [root; 2]);
+        outputs(&body, nodes).or(bodies.next_back()).into_iter().for_each(|root| place.rows = [root; 2]);
     }
     Ok(node)
 }

@@ -305,7 +305,7 @@ pub struct Peer {
     /// What it does
     #[arg(long, value_enum, value_delimiter = ',', required = true)]
     pub roles: Vec<RoleName>,
-    /// What it runs a segment for, at least
+    /// What it runs a segment for, at least, when the segment's tax is paid
     #[arg(long, value_name = "AMOUNT", default_value = "1", value_parser = crate::commands::network::amount::parse)]
     pub price: samebit_market::Amount,
     /// Seats that it takes, each of which can be drawn; a seat costs 1,000

@@ -21,11 +21,12 @@ pub const ELEMENTS_KEPT: usize = 16;
 
 /// Blocks at the chain's end that may be replaced by others.
 pub const UNFINAL: usize = 64;
-/// Seconds after which a message that has no effect is sent again; each time twice as long, up to [`DOUBLINGS`] times.
+/// Seconds after which a message that has no effect is sent again, and twice as long after each later time: often enough that of the shortest time to
+/// answer no honest peer loses all of it to a link that loses a tenth.
 pub const RESEND: u64 = 60;
 /// Seconds after which a fetch is tried with the next provider.
 pub const REFETCH: u64 = 30;
-/// How often a wait is doubled.
+/// How often the rest of a task that fails is doubled.
 pub const DOUBLINGS: u32 = 4;
 /// Seconds by which each role waits longer than the one before it, where anybody may say something.
 pub const STAGGER: u64 = 48;

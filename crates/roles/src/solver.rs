@@ -15,7 +15,7 @@ use samebit_market::{
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Solver {
-    /// The least that it runs a segment for.
+    /// The least that it runs a segment for, when the segment's tax is paid.
     pub price: Amount,
     /// The shortest time that it answers in.
     pub least_seconds: Seconds,
@@ -53,7 +53,8 @@ impl Solver {
         if desk.fits(job, piece, Seconds(job.terms.claim_seconds.0 / 2)) {
             let secrets = secrets(desk, job, attempt).root();
             let expiry = desk.now.plus(Seconds(ASK_LIFE));
-            let ask = Ask { job: job.id, attempt, price: self.price, secrets, expiry };
+            let price = self.price.plus(job.terms.tax());
+            let ask = Ask { job: job.id, attempt, price, secrets, expiry };
             desk.gossip("ask", job.id, [attempt.0, 0, 0, 0], Notice::Ask(ask), ASK_PERIOD);
         }
     }
@@ -63,8 +64,7 @@ impl Solver {
         let terms = &job.terms;
         let needed = terms.deposit.plus(terms.tax().times(terms.credit.into()));
         let is_named = [Owner::default(), desk.me].contains(&terms.solver);
-        self.price <= terms.price
-            && self.price > terms.tax()
+        self.price.plus(terms.tax()) <= terms.price
             && is_named
             && job.poster != desk.me
             && desk.ledger.market().free(desk.me) >= needed

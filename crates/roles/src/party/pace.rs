@@ -115,9 +115,8 @@ fn rest(times: u32) -> u64 {
 impl Means {
     /// Seconds to wait after the last of so many times; nothing for ever.
     fn wait(&self, times: u32) -> Option<u64> {
-        let doubled = |wait: u64| wait << times.saturating_sub(1).min(DOUBLINGS);
         match self {
-            Means::Send(_) => Some(doubled(RESEND)),
+            Means::Send(_) => Some(RESEND << times.saturating_sub(1).min(1)),
             Means::Fetch { .. } => Some(REFETCH),
             Means::Gossip(_, period) => Some(*period),
             Means::Compute(_) => None,

@@ -93,8 +93,9 @@ pub const TRANSFERS: usize = 32;
 pub const UNREAD_BYTES: u32 = 256 << 10;
 /// The same for a link on which this peer fetches.
 pub const FETCH_WINDOW: u32 = 8 << 20;
-/// The same for one stream.
-pub const STREAM_WINDOW: u32 = 4 << 20;
+/// The same for one stream. noq gives a connection up when a stream has more than 2,048 pieces that nobody has read, each as long as a packet: this
+/// many bytes are fewer packets than that, however slowly they are read.
+pub const STREAM_WINDOW: u32 = 3 << 19;
 /// Bytes that are sent to a peer before it acknowledges them.
 pub const SEND_WINDOW: u64 = 4 << 20;
 /// What links and transfers tell the driver and it has not seen.

@@ -215,3 +215,50 @@ fn transport() -> QuicTransportConfig {
         .keep_alive_interval(KEEP_ALIVE)
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::FETCH_WINDOW;
+    use iroh_base::{EndpointAddr, PublicKey, TransportAddr};
+    use std::time::Duration;
+
+    /// How long a stream's window takes to fill.
+    const FILLING: Duration = Duration::from_secs(2);
+
+    async fn endpoint(number: u8) -> (Endpoint, PublicKey) {
+        let secret = Secret::from_bytes(&[number; 32]);
+        let config = Config {
+            network: NetworkId([5; 32]),
+            listen: vec!["127.0.0.1:0".parse().expect("an address")],
+            store: PathBuf::new(),
+            relay: None,
+            secret,
+        };
+        let key = config.secret.0.public();
+        (bind(&config).await.expect("it binds"), key)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_stream_that_is_read_late_does_not_cost_the_link() {
+        let ((a, _), (b, key)) = (endpoint(1).await, endpoint(2).await);
+        let address = EndpointAddr::from_parts(key, b.bound_sockets().into_iter().map(TransportAddr::Ip));
+        let accepting = tokio::spawn(async move { b.accept().await.expect("a call").await });
+        let from = a.connect(address, wire::ALPN).await.expect("it connects");
+        let to = accepting.await.expect("it runs").expect("a connection");
+        to.set_receive_window(VarInt::from_u32(FETCH_WINDOW));
+        let bytes = 2 * STREAM_WINDOW as usize;
+        let sending = tokio::spawn(async move {
+            let (mut send, _receive) = from.open_bi().await.expect("a stream");
+            send.write_all(&vec![7; bytes]).await.expect("it is taken");
+            send.finish().expect("it is taken");
+            from.closed().await
+        });
+        let (_send, mut receive) = to.accept_bi().await.expect("a stream");
+        tokio::time::sleep(FILLING).await;
+        let read = receive.read_to_end(bytes).await.expect("the link lives");
+        assert_eq!(read.len(), bytes);
+        to.close(VarInt::from_u32(0), b"");
+        sending.await.expect("it runs");
+    }
+}

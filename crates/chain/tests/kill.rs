@@ -130,7 +130,7 @@ async fn nothing_acknowledged_is_lost() {
         let began = Instant::now();
         let chain = open(folder.path());
         let elapsed = began.elapsed();
-        assert!(elapsed < Duration::from_secs(1), "life {round}: reopening took {elapsed:?}");
+        assert!(elapsed < Duration::from_secs(3), "life {round}: reopening took {elapsed:?}");
         slowest = slowest.max(elapsed);
         let client = Client::in_process(&chain).await.unwrap();
         for one in &acknowledged {

@@ -243,9 +243,11 @@ mod tests {
     async fn a_stream_that_is_read_late_does_not_cost_the_link() {
         let ((a, _), (b, key)) = (endpoint(1).await, endpoint(2).await);
         let address = EndpointAddr::from_parts(key, b.bound_sockets().into_iter().map(TransportAddr::Ip));
-        let accepting = tokio::spawn(async move { b.accept().await.expect("a call").await });
+        let accepting = tokio::spawn(async move { (b.accept().await.expect("a call").await, b) });
         let from = a.connect(address, wire::ALPN).await.expect("it connects");
-        let to = accepting.await.expect("it runs").expect("a connection");
+        // Without its endpoint a connection ends.
+        let (to, _endpoint) = accepting.await.expect("it runs");
+        let to = to.expect("a connection");
         to.set_receive_window(VarInt::from_u32(FETCH_WINDOW));
         let bytes = 2 * STREAM_WINDOW as usize;
         let sending = tokio::spawn(async move {

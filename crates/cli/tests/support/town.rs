@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// How many times as fast as the wall's the chain's clock runs.
-const PACE: &str = "100";
+const PACE: &str = "70";
 /// A job that takes so long hangs.
 const HANG: Duration = Duration::from_secs(240);
 /// The roles, with the account that each plays with.

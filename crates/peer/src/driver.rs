@@ -27,7 +27,7 @@ use samebit_dispute::{Message as Argument, Question, QuestionId};
 use samebit_market::{Amount, Message as MarketOrMoney, Owner, Seconds, StakeMessage};
 use samebit_net::quic::Quic;
 use samebit_net::{Command, Event as Heard, Network, Topic};
-use samebit_roles::party::{Action, Event, Outcome, Task};
+use samebit_roles::party::{Action, Event, Outcome, Ran, Task};
 use samebit_roles::{Blob, Block, Message};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -160,9 +160,13 @@ const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 type Step = Result<ControlFlow<()>, DriverError>;
 
 impl Running {
-    /// Tells the machine, and does what it wants.
+    /// Tells the machine, and does what it wants; before the chain was read to its end, only what is to be kept.
     fn tell(&mut self, event: Event) -> Step {
-        let actions = self.parts.machine.on(self.now, event);
+        let machine = &mut self.parts.machine;
+        let actions = match self.is_current {
+            true => machine.on(self.now, event),
+            false => machine.recall(self.now, event),
+        };
         self.act(actions)?;
         Ok(self.observe())
     }
@@ -171,6 +175,12 @@ impl Running {
         if let Task::Check { blob, .. } = &task {
             self.transfers.checked(*blob);
         }
+        let is_gone = |ran: &Ran| !self.parts.store.shelf().path(Blob::State(ran.state)).exists();
+        let outcome = match outcome {
+            // It was swept away for another job.
+            Outcome::Ran(ran) if is_gone(&ran) => Outcome::Failed,
+            outcome => outcome,
+        };
         self.tell(Event::Done(task, outcome))
     }
 
@@ -253,6 +263,11 @@ impl Running {
         while let Some(action) = actions.next() {
             match action {
                 Action::Store(record) => self.parts.store.keep(&record)?,
+                Action::Drop(blob) => {
+                    let command = self.transfers.forget(blob);
+                    self.commands(command);
+                    self.parts.store.forget(blob)?;
+                }
                 Action::Compute(task) => self.parts.executor.add(task),
                 Action::Send(message) => {
                     let mut messages = vec![message];

@@ -21,6 +21,7 @@ pub mod limits;
 mod machine;
 mod meter;
 mod observer;
+pub mod records;
 mod speech;
 mod start;
 mod store;

@@ -30,5 +30,5 @@ pub const ADDRESSES: u8 = 3;
 pub const PARCEL_BYTES: u64 = 1 << 38;
 /// Bytes a second that a parcel has to come at, after [`TRANSFER_WAIT`], before it is fetched of somebody else: 256 KiB.
 pub const TRANSFER_PACE: u64 = 1 << 18;
-/// How long a parcel may take however small it is.
-pub const TRANSFER_WAIT: Duration = Duration::from_secs(20);
+/// How long a parcel may take however small it is, and a peer to say where it is, before another one is asked.
+pub const TRANSFER_WAIT: Duration = Duration::from_secs(10);

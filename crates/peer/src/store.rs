@@ -8,11 +8,12 @@
 //! ```
 //! A parcel is there whole or not at all, so that the names in a folder are the record of what is held.
 
+use crate::records;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use samebit_commit::{Canonical, DecodeError, Decoder, Digest, Encoder};
-use samebit_dispute::{Amount, Opened, Seconds};
-use samebit_market::{Owner, SegmentId};
-use samebit_roles::party::{Outline, Ran, Record};
+use samebit_commit::{DecodeError, Digest};
+use samebit_dispute::{Amount, Seconds};
+use samebit_market::Owner;
+use samebit_roles::party::{Outline, Record};
 use samebit_roles::{Blob, Piece, Terms, question};
 use samebit_trace::{Job, parcel};
 use std::fs;
@@ -26,8 +27,6 @@ const TRACED: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("traced")
 const DONE: TableDefinition<'_, &str, ()> = TableDefinition::new("done");
 /// The name of having paid in what it takes to take part.
 const ENROLLED: &str = "enrolled";
-/// Steps of a segment (job.md §9).
-const LEAVES_LIMIT: u32 = samebit_market::params::SEGMENT_STEPS_LIMIT as u32;
 
 /// Key and value.
 type Row = (Vec<u8>, Vec<u8>);
@@ -148,15 +147,40 @@ impl Store {
     pub fn keep(&self, record: &Record) -> Result<(), StoreError> {
         let (table, piece, value) = match record {
             Record::State(_) | Record::Job(..) => return Ok(()),
-            Record::Ran(piece, ran) => (RAN, piece, ran_bytes(ran)),
-            Record::Traced(piece, opened) => (TRACED, piece, opened_bytes(opened)),
+            Record::Ran(piece, ran) => (RAN, piece, records::ran_bytes(ran)),
+            Record::Traced(piece, opened) => (TRACED, piece, records::opened_bytes(opened)),
         };
         let write = || -> Result<(), redb::Error> {
             let transaction = self.database.begin_write()?;
-            transaction.open_table(table)?.insert(&piece_bytes(piece)[..], &value[..])?;
+            transaction.open_table(table)?.insert(&records::piece_bytes(piece)[..], &value[..])?;
             Ok(transaction.commit()?)
         };
         write().map_err(|error| self.broken(&error))
+    }
+
+    /// Takes something from the disk, if it is there; with a job all that came of it.
+    ///
+    /// # Errors
+    /// A disk that is broken.
+    pub fn forget(&self, blob: Blob) -> Result<(), StoreError> {
+        if let Blob::Job(spec) = blob {
+            let write = || -> Result<(), redb::Error> {
+                let transaction = self.database.begin_write()?;
+                let [first, last] = records::pieces_of(spec);
+                for table in [RAN, TRACED] {
+                    transaction.open_table(table)?.retain_in(&first[..]..=&last[..], |_, _| false)?;
+                }
+                Ok(transaction.commit()?)
+            };
+            write().map_err(|error| self.broken(&error))?;
+        }
+        let path = self.shelf.path(blob);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::File { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps that the peer has paid in what it takes to take part, once for all.
@@ -199,13 +223,17 @@ impl Store {
                 Err(error) => tracing::warn!(%error, "a job cannot be read"),
             }
         }
-        records.extend(self.names("states")?.into_iter().map(Record::State));
+        let states = self.names("states")?;
+        records.extend(states.iter().copied().map(Record::State));
         for (piece, value) in self.rows(RAN)? {
-            let ran = decode(&value, decode_ran).map_err(|source| self.malformed(source))?;
-            records.push(Record::Ran(piece, ran));
+            let ran = records::read_ran(&value).map_err(|source| self.malformed(source))?;
+            // Without the state it is as if it was not run.
+            if states.binary_search(&ran.state).is_ok() {
+                records.push(Record::Ran(piece, ran));
+            }
         }
         for (piece, value) in self.rows(TRACED)? {
-            let opened = decode(&value, decode_opened).map_err(|source| self.malformed(source))?;
+            let opened = records::read_opened(&value).map_err(|source| self.malformed(source))?;
             records.push(Record::Traced(piece, opened));
         }
         Ok(records)
@@ -240,7 +268,7 @@ impl Store {
         };
         let rows = read().map_err(|error| self.broken(&error))?;
         let row = |(key, value): Row| {
-            let piece = decode(&key, decode_piece).map_err(|source| self.malformed(source))?;
+            let piece = records::read_piece(&key).map_err(|source| self.malformed(source))?;
             Ok((piece, value))
         };
         rows.into_iter().map(row).collect()
@@ -266,50 +294,55 @@ pub fn outline(job: &Job) -> Outline {
     Outline { question, header, state_bytes: parcel::state_bytes(&job.program) }
 }
 
-fn decode<T>(
-    bytes: &[u8],
-    read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    let mut decoder = Decoder::new(bytes);
-    let value = read(&mut decoder)?;
-    decoder.finish()?;
-    Ok(value)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use samebit_dispute::Opened;
+    use samebit_market::SegmentId;
+    use samebit_roles::Piece;
+    use samebit_roles::party::Ran;
 
-fn piece_bytes(piece: &Piece) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    piece.spec.encode(&mut encoder);
-    encoder.u64(piece.segment.0);
-    piece.start.encode(&mut encoder);
-    encoder.into_bytes()
-}
+    fn digest(byte: u8) -> Digest {
+        Digest([byte; 32])
+    }
 
-fn decode_piece(decoder: &mut Decoder<'_>) -> Result<Piece, DecodeError> {
-    let (spec, segment) = (Digest::decode(decoder)?, SegmentId(decoder.u64("segment")?));
-    Ok(Piece { spec, segment, start: Digest::decode(decoder)? })
-}
+    /// What a peer keeps of a segment of a job, with its state in a file.
+    fn ran(store: &Store, spec: u8, segment: u64) -> [Record; 2] {
+        let piece = Piece { spec: digest(spec), segment: SegmentId(segment), start: digest(spec ^ 1) };
+        let ran = Ran { state: digest(0x80 | spec), leaves: vec![digest(9)] };
+        let opened = Opened { state: ran.state, count: 1, steps_top: digest(9) };
+        fs::write(store.shelf().path(Blob::State(ran.state)), b"words").expect("a file");
+        let records = [Record::Ran(piece, ran), Record::Traced(piece, opened)];
+        records.iter().for_each(|record| store.keep(record).expect("a disk"));
+        records
+    }
 
-fn ran_bytes(ran: &Ran) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    ran.state.encode(&mut encoder);
-    encoder.list(&ran.leaves, |encoder, leaf| leaf.encode(encoder));
-    encoder.into_bytes()
-}
+    #[test]
+    fn what_came_of_one_job_is_forgotten_and_its_neighbours_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let neighbours = [ran(&store, 1, u64::MAX), ran(&store, 3, 0)].concat();
+        for segment in [0, 7, u64::MAX] {
+            ran(&store, 2, segment);
+        }
+        store.forget(Blob::State(digest(0x82))).expect("a disk");
+        store.forget(Blob::Job(digest(2))).expect("a disk");
+        store.forget(Blob::Job(digest(2))).expect("once more is nothing");
+        let records = store.records().expect("they are read");
+        let results = records.into_iter().filter(|record| !matches!(record, Record::State(_)));
+        let by_kind = |record: &Record| matches!(record, Record::Traced(..));
+        let (mut expected, mut held) = (neighbours, results.collect::<Vec<_>>());
+        expected.sort_by_key(by_kind);
+        held.sort_by_key(by_kind);
+        assert_eq!(held, expected);
+    }
 
-fn decode_ran(decoder: &mut Decoder<'_>) -> Result<Ran, DecodeError> {
-    let state = Digest::decode(decoder)?;
-    Ok(Ran { state, leaves: decoder.list("leaves", LEAVES_LIMIT, Digest::decode)? })
-}
-
-fn opened_bytes(opened: &Opened) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    opened.state.encode(&mut encoder);
-    encoder.u64(opened.count);
-    opened.steps_top.encode(&mut encoder);
-    encoder.into_bytes()
-}
-
-fn decode_opened(decoder: &mut Decoder<'_>) -> Result<Opened, DecodeError> {
-    let (state, count) = (Digest::decode(decoder)?, decoder.u64("steps")?);
-    Ok(Opened { state, count, steps_top: Digest::decode(decoder)? })
+    #[test]
+    fn a_result_without_its_state_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let [_, traced] = ran(&store, 1, 0);
+        fs::remove_file(store.shelf().path(Blob::State(digest(0x81)))).expect("a file");
+        assert_eq!(store.records().expect("they are read"), [traced]);
+    }
 }

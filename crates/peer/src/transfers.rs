@@ -47,6 +47,11 @@ struct Fetching {
 }
 
 impl Fetching {
+    /// Whether it has not said for long where the parcel is: it may be dead.
+    fn is_silent(&self) -> bool {
+        self.since.elapsed() > TRANSFER_WAIT
+    }
+
     /// Whether somebody else may be asked instead: whoever gives little at a time keeps nobody waiting for long.
     fn is_late(&self) -> bool {
         let bytes = self.bytes.unwrap_or_default();
@@ -72,7 +77,8 @@ impl Transfers {
     /// Asks a peer where a parcel is, unless that is under way; one that comes too slowly is asked of the next.
     pub fn fetch(&mut self, blob: Blob, bytes: Option<u64>, from: Owner, peer: PeerId) -> Vec<Command> {
         // What lies there to be looked at must not change.
-        let is_asked = self.asked.values().any(|held| held.blob == blob) || self.checking.contains(&blob);
+        let is_asked = self.asked.values().any(|held| held.blob == blob && !held.is_silent())
+            || self.checking.contains(&blob);
         let under_way =
             self.fetching.iter().find(|(_, held)| held.blob == blob).map(|(at, held)| (*at, *held));
         let late =
@@ -109,9 +115,12 @@ impl Transfers {
                 return None;
             }
         };
-        if self.fetching.contains_key(&parcel) {
+        // One who was silent for long answers after another, or says of one parcel that it is another.
+        let is_under_way = self.fetching.values().any(|held| held.blob == fetching.blob);
+        if is_under_way || self.fetching.contains_key(&parcel) || self.checking.contains(&fetching.blob) {
             return None;
         }
+        self.asked.retain(|_, held| held.blob != fetching.blob);
         self.fetching.insert(parcel, fetching);
         let path = self.shelf.incoming(fetching.blob, fetching.from);
         Some(Command::Fetch { blob: parcel, providers: vec![fetching.peer], path })
@@ -190,6 +199,11 @@ impl Transfers {
         }
     }
 
+    /// A parcel is kept no longer.
+    pub fn forget(&mut self, blob: Blob) -> Option<Command> {
+        self.provided.remove(&blob).map(Command::Forget)
+    }
+
     fn answer(&mut self, blob: Blob, is_told: impl Fn(Owner) -> bool, parcel: Parcel) -> Vec<Command> {
         let mut commands = Vec::new();
         self.asking.retain(|(held, by), questions| {
@@ -227,6 +241,10 @@ mod tests {
         request.expect("somebody is asked")
     }
 
+    fn long_ago() -> Instant {
+        Instant::now().checked_sub(2 * TRANSFER_WAIT).expect("the machine runs for so long")
+    }
+
     #[test]
     fn a_state_of_another_size_is_not_fetched() {
         for (bytes, is_fetched) in [(None, true), (Some(100), true), (Some(99), false), (Some(101), false)] {
@@ -242,13 +260,35 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_answer_is_not_waited_for() {
+        let mut transfers = transfers();
+        let silent = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
+        assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]), [], "it was asked just now");
+        transfers.asked.get_mut(&silent).expect("it was asked").since = long_ago();
+        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]));
+        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        assert_eq!(transfers.answered(silent, Ok(&Here(PARCEL).to_bytes())), None, "it is under way");
+        assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[1])));
+    }
+
+    #[test]
+    fn a_liar_about_one_parcel_does_not_stop_another() {
+        let mut transfers = transfers();
+        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
+        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        let other = Blob::State(Digest([2; 32]));
+        let asked = request(&transfers.fetch(other, Some(100), OWNERS[1], PEERS[1]));
+        assert_eq!(transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())), None);
+        assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[0])));
+    }
+
+    #[test]
     fn what_comes_too_slowly_is_fetched_of_the_next() {
         let mut transfers = transfers();
         let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
         transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
         assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]), [], "it is under way");
-        let long_ago = Instant::now().checked_sub(2 * TRANSFER_WAIT).expect("the machine runs for so long");
-        transfers.fetching.get_mut(&PARCEL).expect("it is under way").since = long_ago;
+        transfers.fetching.get_mut(&PARCEL).expect("it is under way").since = long_ago();
         assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]), [], "nobody else has it");
         let commands = transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]);
         assert_eq!(commands[0], Command::Forget(PARCEL));

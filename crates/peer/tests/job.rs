@@ -2,10 +2,12 @@
 
 mod common;
 
-use common::{Town, role};
+use common::{PATIENCE, POLL, Town, role};
 use samebit_market::{JobStage, Ppm};
+use samebit_roles::limits::{RETENTION, SWEEP};
 use samebit_roles::{Blob, Custodian, Role, Verifier, Whistleblower};
 use samebit_trace::Fault;
+use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_done_and_its_states_are_those_of_a_local_run() {
@@ -21,7 +23,7 @@ async fn a_job_is_done_and_its_states_are_those_of_a_local_run() {
         )
         .await;
     }
-    let machine = town.finish(submitter).await;
+    let machine = town.wait(submitter).await;
     let party = machine.party();
     let ledger = party.history().head();
     let job = ledger.market().jobs().next().expect("the job");
@@ -30,6 +32,14 @@ async fn a_job_is_done_and_its_states_are_those_of_a_local_run() {
     assert_eq!(ledger.settled(job.id), truth);
     assert!(truth.iter().all(|root| party.records().holds(Blob::State(*root))));
     assert!(ledger.market().is_balanced());
+    assert!((2..6).all(|account| town.kept(account) > 1), "they keep it");
+    town.pass(RETENTION + SWEEP).await;
+    let until = Instant::now() + PATIENCE;
+    while (2..6).any(|account| town.kept(account) > 0) {
+        assert!(Instant::now() < until, "they keep it for ever");
+        tokio::time::sleep(POLL).await;
+    }
+    town.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

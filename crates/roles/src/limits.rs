@@ -38,5 +38,9 @@ pub const ASK_MARGIN: u64 = 120;
 pub const ASK_PERIOD: u64 = 240;
 /// Asks and words of custodians that are remembered.
 pub const NOTICES: usize = 1024;
+/// Seconds for which what belongs to a job is kept after its end: its poster may have been away for a while.
+pub const RETENTION: u64 = 7 * 86_400;
+/// Seconds between two looks for what is kept for nothing.
+pub const SWEEP: u64 = 3_600;
 /// Segments that a solver runs ahead of its claims.
 pub const AHEAD: u64 = 64;

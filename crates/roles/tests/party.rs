@@ -9,6 +9,7 @@ use samebit_market::{
     Amount, AttemptId, Height, JobId, JobStage, MarketMessage, Message as MarketOrMoney, Moment, Owner,
     Seconds, Site, StakeMessage, Terms,
 };
+use samebit_roles::limits::{RETENTION, SWEEP};
 use samebit_roles::party::{Action, Event, Outcome, Outline, Ran, Record, Task};
 use samebit_roles::{
     Arithmetic, Ask, Blob, Block, Custodian, History, Ledger, Message, Notice, Order, Party, Role, Said,
@@ -80,6 +81,8 @@ struct Town {
     now: u64,
     /// Everything that was sent, whether it was accepted or not.
     sent: Vec<(Owner, MarketMessage)>,
+    /// What is kept no longer.
+    dropped: Vec<(Owner, Blob)>,
 }
 
 impl Town {
@@ -100,6 +103,7 @@ impl Town {
             peers,
             now: 1_000,
             sent: Vec::new(),
+            dropped: Vec::new(),
         };
         for number in 1..=5 {
             let amount = Amount(SEAT.0 + (1 << 80));
@@ -175,6 +179,7 @@ impl Town {
                 events.push_back((peer, Event::Done(task, outcome)));
             }
             Action::Store(record) => self.peers[peer].1.push(record),
+            Action::Drop(blob) => self.dropped.push((me, blob)),
             Action::Fetch { blob, from, .. } => {
                 events.push_back((number(from), Event::Asked { blob, by: me }))
             }
@@ -279,6 +284,46 @@ fn a_peer_that_begins_again_at_any_block_goes_on() {
         let tenures = town.ledger.tenures(town.ledger.market().jobs().next().expect("it is there").id);
         assert!(tenures.len() == 1 && tenures[0].fault.is_none(), "block {block}: {tenures:?}");
     }
+}
+
+#[test]
+fn a_week_after_its_end_only_the_poster_keeps_a_job() {
+    let mut town = Town::new(Script::terms());
+    town.run_to_the_end();
+    let job = town.ledger.market().jobs().next().expect("it was posted").clone();
+    let held = |town: &Town, peer: usize| {
+        let states = (0..3).map(|segment| Blob::State(town.toy.state(segment)));
+        let all = states.chain([Blob::State(town.toy.spec().initial), Blob::Job(job.spec)]);
+        all.filter(|blob| town.peers[peer].0.records().holds(*blob)).count()
+    };
+    let before: Vec<usize> = (0..5).map(|peer| held(&town, peer)).collect();
+    assert!(before.iter().all(|count| *count >= 3), "{before:?}");
+    let mut after = |seconds: u64| {
+        town.now = job.ended.time.0 + seconds;
+        (0..5).for_each(|peer| town.tell(peer, Event::Tick));
+        (0..5).map(|peer| held(&town, peer)).collect::<Vec<_>>()
+    };
+    assert_eq!(after(RETENTION - 1), before);
+    assert_eq!(after(RETENTION), before, "they look once an hour");
+    assert_eq!(after(RETENTION + SWEEP), [before[0], 0, 0, 0, 0]);
+    let jobs = town.dropped.iter().filter(|(_, blob)| *blob == Blob::Job(job.spec)).count();
+    assert_eq!((jobs, town.dropped.len()), (4, before[1..].iter().sum()), "each is told once");
+}
+
+#[test]
+fn a_job_that_is_about_to_be_posted_again_is_kept() {
+    let mut town = Town::new(Script::terms());
+    town.run_to_the_end();
+    let end = town.ledger.market().jobs().next().expect("it was posted").ended.time.0;
+    let orders = vec![Order { nonce: 9, ..order(&town.toy, Script::terms()) }];
+    let mut poster = town.again(4, vec![Role::Submitter(Submitter { orders })]);
+    let spec = town.toy.spec();
+    for record in [Record::Job(spec.digest(), Box::new(outline())), Record::State(spec.initial)] {
+        poster.recall(Seconds(0), Event::Recalled(record));
+    }
+    let actions = poster.on(Seconds(end + RETENTION + SWEEP), Event::Tick);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Drop(_))), "{actions:?}");
+    assert!(poster.records().holds(Blob::Job(spec.digest())));
 }
 
 #[test]

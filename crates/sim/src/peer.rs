@@ -100,6 +100,15 @@ impl Peer {
         self.genuine.contains(&blob)
     }
 
+    /// Takes something from its disk.
+    pub fn forget(&mut self, blob: Blob) {
+        self.genuine.remove(&blob);
+        self.disk.retain(|record| match (record, blob) {
+            (Record::Ran(piece, _) | Record::Traced(piece, _), Blob::Job(spec)) => piece.spec != spec,
+            _ => blob_of(record) != Some(blob),
+        });
+    }
+
     /// What lies on its disk after a task.
     pub fn note(&mut self, task: &Task, outcome: &Outcome) {
         let blob = match (task, outcome) {

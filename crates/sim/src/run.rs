@@ -398,6 +398,7 @@ impl<'a> Run<'a> {
             }
             Action::Compute(task) => self.compute(peer, task),
             Action::Store(record) => self.peers[peer].disk.push(record),
+            Action::Drop(blob) => self.peers[peer].forget(blob),
             Action::Fetch { blob, from, .. } => self.tell(peer, from, Event::Asked { blob, by: owner }),
             Action::Serve { blob, to } => self.tell(peer, to, Event::Arrived { blob, from: owner }),
             Action::Gossip(notice) => self.gossip(peer, notice),

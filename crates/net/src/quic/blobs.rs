@@ -1,7 +1,8 @@
 //! The blobs that are here, whole or in part, by iroh-blobs' store of files.
 //!
 //! A file that is provided stays where it lies: the store keeps its path and the hashes above it. A blob that is fetched grows in the
-//! store's folder and is moved to its place when it is whole. Whatever is here has a tag of its own hash; what has none is cleared.
+//! store's folder and is moved to its place when it is whole. Whatever was provided or fetched since the start has a tag of its own hash; what has
+//! none is cleared after a while.
 
 use super::patient::Patient;
 use super::{StartError, fetch};
@@ -15,9 +16,9 @@ use iroh_blobs::provider::{self, StreamPair};
 use iroh_blobs::store::GcConfig;
 use iroh_blobs::store::fs::{FsStore, options::Options};
 use iroh_blobs::{BlobFormat, Hash, HashAndFormat};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -26,7 +27,7 @@ use tokio::time::timeout;
 pub struct Blobs {
     pub store: FsStore,
     transfers: Arc<Semaphore>,
-    provided: Arc<AtomicUsize>,
+    provided: Arc<Mutex<BTreeSet<Hash>>>,
 }
 
 impl Blobs {
@@ -39,6 +40,8 @@ impl Blobs {
         options.batch.max_write_duration = STORE_WAIT;
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options).await;
         let store = store.map_err(|error| refused(error.to_string()))?;
+        // What nobody provides or fetches again since is cleared.
+        store.tags().delete_all().await.map_err(|error| refused(error.to_string()))?;
         Ok(Self { store, transfers: Arc::new(Semaphore::new(TRANSFERS)), provided: Arc::default() })
     }
 
@@ -54,15 +57,19 @@ impl Blobs {
         if size > BLOB_BYTES {
             return Err(BlobError::Length(size));
         }
-        if self.provided.fetch_add(1, Ordering::Relaxed) >= PROVIDED {
-            self.provided.fetch_sub(1, Ordering::Relaxed);
+        if self.provided().len() >= PROVIDED {
             return Err(BlobError::Busy);
         }
         let options = AddPathOptions { path, format: BlobFormat::Raw, mode: ImportMode::TryReference };
         let tag = self.store.blobs().add_path_with_opts(options).temp_tag().await;
         let hash = tag.map_err(|error| refused(error.to_string()))?.hash();
         self.keep(hash).await.map_err(refused)?;
+        self.provided().insert(hash);
         Ok(Blob { hash: *hash.as_bytes(), size })
+    }
+
+    fn provided(&self) -> MutexGuard<'_, BTreeSet<Hash>> {
+        self.provided.lock().expect("nobody panics with the set")
     }
 
     /// Keeps what is here of a blob from being cleared.
@@ -72,6 +79,7 @@ impl Blobs {
     }
 
     pub async fn forget(&self, blob: Blob) {
+        self.provided().remove(&Hash::from_bytes(blob.hash));
         self.store.tags().delete(blob.hash).await.ok();
     }
 

@@ -13,6 +13,7 @@ use samebit_peer::{Compute, Config, Identity, Machine, Observer, Store, start};
 use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
 use samebit_trace::{Fault, Job, Runner, parcel};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -23,9 +24,9 @@ use tokio::task::JoinHandle;
 const PACE: u32 = 100;
 /// The chain makes a block so often: no slower for its clocks than a slow block.
 const BLOCK: Duration = Duration::from_millis(250);
-const POLL: Duration = Duration::from_millis(100);
+pub const POLL: Duration = Duration::from_millis(100);
 /// Seconds of the wall's clock after which a job that is not done is a failure.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 pub const TOKEN: u128 = 1_000_000_000_000_000_000;
 
 pub mod role {
@@ -43,7 +44,7 @@ type Running = JoinHandle<Box<dyn Machine>>;
 pub struct Town {
     folder: TempDir,
     /// Dropping it stops the chain.
-    _devnet: Devnet,
+    devnet: Devnet,
     pub protocol: Protocol,
     stop: watch::Sender<bool>,
     peers: Vec<Running>,
@@ -60,15 +61,7 @@ impl Town {
         let protocol = Protocol::at(client, contracts).await.expect("they are there");
         let (program, states, tables) = gpt(Dims { steps: 8, layers: 1, ..Dims::default() });
         let job = Job::new(program, tables, &states, 8, 2);
-        Town {
-            folder,
-            _devnet: devnet,
-            protocol,
-            stop: watch::channel(false).0,
-            peers: Vec::new(),
-            job,
-            states,
-        }
+        Town { folder, devnet, protocol, stop: watch::channel(false).0, peers: Vec::new(), job, states }
     }
 
     /// A peer that plays these roles.
@@ -97,6 +90,23 @@ impl Town {
         let address = PeerAddress { peer: driver.network.peer(), addresses: driver.network.addresses() };
         let stop = self.stop.subscribe();
         (address, tokio::spawn(async move { driver.run(stop).await.expect("it runs") }))
+    }
+
+    /// Moves the chain's clock ahead.
+    pub async fn pass(&self, seconds: u64) {
+        let has_moved = self.devnet.client.advance_clock(seconds).await.expect("the chain answers");
+        assert!(has_moved, "a development clock");
+    }
+
+    /// The jobs and states that a peer keeps on its disk.
+    pub fn kept(&self, account: u32) -> usize {
+        let folder = self.peer_folder(account);
+        let count = |name| std::fs::read_dir(folder.join(name)).map_or(0, Iterator::count);
+        count("jobs") + count("states")
+    }
+
+    fn peer_folder(&self, account: u32) -> PathBuf {
+        self.folder.path().join(format!("peer-{account}"))
     }
 
     /// Stops all peers.
@@ -128,11 +138,17 @@ impl Town {
         tokio::spawn(async move { driver.run(stop).await.expect("it runs") })
     }
 
+    /// Waits for the submitter.
+    pub async fn wait(&self, submitter: Running) -> Box<dyn Machine> {
+        let done = tokio::time::timeout(PATIENCE, submitter).await.expect("the job is done in time");
+        done.expect("it ends")
+    }
+
     /// Waits for the submitter, and stops all others.
     pub async fn finish(&mut self, submitter: Running) -> Box<dyn Machine> {
-        let done = tokio::time::timeout(PATIENCE, submitter).await.expect("the job is done in time");
+        let machine = self.wait(submitter).await;
         self.stop().await;
-        done.expect("it ends")
+        machine
     }
 
     /// The state after each segment.
@@ -154,7 +170,7 @@ impl Town {
 
     fn config(&self, account: u32, roles: Vec<Role>, seats: usize, faults: Vec<Fault>) -> Config {
         Config {
-            folder: self.folder.path().join(format!("peer-{account}")),
+            folder: self.peer_folder(account),
             identity: Identity::from_signer(accounts::key(account)),
             protocol: self.protocol.clone(),
             first_block: 1,

@@ -115,6 +115,16 @@ impl Ledger {
         self.public.claimed.get(&(job, attempt, batch))
     }
 
+    /// Every state that was ever claimed for a job.
+    pub fn named(&self, job: JobId) -> impl Iterator<Item = Digest> {
+        self.public.named.get(&job).into_iter().flatten().copied()
+    }
+
+    /// When a job ended, if it has.
+    pub fn ended(&self, job: JobId) -> Option<samebit_market::Seconds> {
+        self.public.ended.get(&job).copied()
+    }
+
     /// Segments of a job up to the last that was claimed in an attempt, whatever became of it.
     pub fn claimed_segments(&self, job: JobId, attempt: samebit_market::AttemptId) -> u64 {
         self.public.reached.get(&(job, attempt)).copied().unwrap_or_default()
@@ -210,7 +220,7 @@ impl Ledger {
         let Ledger { market, dispute, public, beacons, now, .. } = self;
         let eyes = Eyes { now: now.height, beacons, dispute, public };
         let events = market.apply(*now, &eyes, sender, message)?;
-        self.public.note_market(message, &events);
+        self.public.note_market(self.now.time, message, &events);
         Ok(events.into_iter().map(Logged::Market).collect())
     }
 

@@ -6,9 +6,10 @@ use samebit_dispute::{
 };
 use samebit_market::names::asked;
 use samebit_market::{
-    AttemptId, Event, FaultKind, JobId, Leaf, Market, MarketMessage, Message, Owner, SegmentId, Who,
+    AttemptId, Event, FaultKind, JobId, Leaf, Market, MarketMessage, Message, Owner, Seconds as Time,
+    SegmentId, Who,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was posted of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,10 @@ pub struct Public {
     pub reached: BTreeMap<(JobId, AttemptId), u64>,
     /// The state after each segment that is settled.
     pub settled: BTreeMap<JobId, Vec<Digest>>,
+    /// Every state that was ever claimed for a job.
+    pub named: BTreeMap<JobId, BTreeSet<Digest>>,
+    /// When jobs ended.
+    pub ended: BTreeMap<JobId, Time>,
     /// The challenge that Market has just taken, until its question is opened.
     opening: Option<(JobId, (AttemptId, SegmentId, u64))>,
 }
@@ -121,7 +126,7 @@ impl Public {
         })
     }
 
-    pub fn note_market(&mut self, message: &Message, events: &[Event]) {
+    pub fn note_market(&mut self, now: Time, message: &Message, events: &[Event]) {
         if let Message::Market(message) = message {
             self.note_posted(message, events);
         }
@@ -140,6 +145,9 @@ impl Public {
                     let states: Vec<Digest> = states.collect();
                     self.settled.entry(*job).or_default().extend(states);
                 }
+                Event::Ended { job, .. } => {
+                    self.ended.insert(*job, now);
+                }
                 Event::Challenged { job, attempt, segment, number, .. } => {
                     self.opening = Some((*job, (*attempt, *segment, *number)));
                 }
@@ -156,6 +164,7 @@ impl Public {
                     Event::Claimed { batch, .. } => Some(batch.0),
                     _ => None,
                 });
+                self.named.entry(*job).or_default().extend(states);
                 let leaf = |(state, seal): (&Digest, &Digest)| Leaf { state: *state, seal: *seal };
                 let leaves = states.iter().zip(seals).map(leaf).collect();
                 let claimed = Claimed { leaves, ..Claimed::default() };

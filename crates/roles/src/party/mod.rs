@@ -11,6 +11,7 @@
 
 mod desk;
 mod pace;
+mod sweep;
 mod work;
 
 pub use desk::Hearsay;
@@ -19,7 +20,7 @@ pub use work::{Outcome, Outline, Ran, Record, Records, Task};
 
 use crate::arguing::{self, Bench};
 use crate::ledger::{History, Ledger, Refusal, Taken};
-use crate::limits::NOTICES;
+use crate::limits::{NOTICES, SWEEP};
 use crate::message::{Ask, Blob, Block, Message, Notice, Piece, Secret};
 use crate::planted::{Bug, planted};
 use crate::{chores, custodian, solver, submitter, verifier, whistleblower};
@@ -74,6 +75,8 @@ pub enum Action {
     Compute(Task),
     /// To be kept, before anything that comes after it is done.
     Store(Record),
+    /// Not to be kept any longer; of a job, all that came of it, too.
+    Drop(Blob),
     /// To be asked of a peer.
     Fetch {
         /// What.
@@ -109,6 +112,16 @@ pub enum Role {
     Whistleblower(whistleblower::Whistleblower),
 }
 
+impl Role {
+    /// The Specs of the jobs that it has run.
+    fn ordered(&self) -> Vec<Digest> {
+        match self {
+            Role::Submitter(role) => role.orders.iter().map(|order| order.spec.digest()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Party<R> {
@@ -124,6 +137,8 @@ pub struct Party<R> {
     /// Why the twins have refused a block that the chain has: nothing after it can be followed.
     refused: Option<Refusal>,
     now: Seconds,
+    /// When it has looked last for what is kept for nothing.
+    swept: Seconds,
 }
 
 impl<R: Referee> Party<R> {
@@ -148,6 +163,7 @@ impl<R: Referee> Party<R> {
             bench: Bench::default(),
             refused: None,
             now: Seconds(0),
+            swept: Seconds(0),
         }
     }
 
@@ -173,7 +189,11 @@ impl<R: Referee> Party<R> {
 
     /// Takes note of an event at the chain's time `now`, and says what is to be done.
     pub fn on(&mut self, now: Seconds, event: Event) -> Vec<Action> {
+        let is_tick = event == Event::Tick;
         let mut actions = self.recall(now, event);
+        if is_tick {
+            actions.extend(self.sweep());
+        }
         actions.extend(self.act());
         actions
     }
@@ -281,6 +301,18 @@ impl<R: Referee> Party<R> {
         };
         self.records.add(record.clone());
         vec![Action::Store(record)]
+    }
+
+    /// Forgets from time to time what is kept for nothing.
+    fn sweep(&mut self) -> Vec<Action> {
+        if self.now < self.swept.plus(Seconds(SWEEP)) {
+            return Vec::new();
+        }
+        self.swept = self.now;
+        let ordered: Vec<Digest> = self.roles.iter().flat_map(Role::ordered).collect();
+        let spent = sweep::spent(self.me, self.now, self.history.head(), &self.records, &ordered);
+        spent.iter().for_each(|blob| self.records.forget(*blob));
+        spent.into_iter().map(Action::Drop).collect()
     }
 
     /// What is wanted and not under way.

@@ -129,6 +129,35 @@ impl Records {
         }
     }
 
+    /// Forgets a state, or a job with all that came of it.
+    pub fn forget(&mut self, blob: Blob) {
+        match blob {
+            Blob::State(root) => {
+                self.states.remove(&root);
+            }
+            Blob::Job(spec) => {
+                self.jobs.remove(&spec);
+                self.ran.retain(|piece, _| piece.spec != spec);
+                self.traced.retain(|piece, _| piece.spec != spec);
+            }
+        }
+    }
+
+    /// The jobs that are held, or of which results are.
+    pub(super) fn specs(&self) -> BTreeSet<Digest> {
+        let results = self.ran.keys().chain(self.traced.keys()).map(|piece| piece.spec);
+        self.jobs.keys().copied().chain(results).collect()
+    }
+
+    /// Jobs, and the states that records say something of.
+    pub(super) fn named(&self) -> impl Iterator<Item = (Digest, Digest)> {
+        let first = self.jobs.iter().map(|(spec, outline)| (*spec, outline.question.start));
+        let ran =
+            self.ran.iter().flat_map(|(piece, ran)| [(piece.spec, piece.start), (piece.spec, ran.state)]);
+        let traced = self.traced.keys().map(|piece| (piece.spec, piece.start));
+        first.chain(ran).chain(traced)
+    }
+
     /// Whether a blob is held.
     pub fn holds(&self, blob: Blob) -> bool {
         match blob {

@@ -6,6 +6,7 @@ use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
+use samebit_chain::{DevnetConfig, accounts};
 use samebit_engine::Settings;
 use samebit_graph::fixtures::{Dims, gpt};
 use samebit_ops::Cpu;
@@ -46,9 +47,20 @@ pub fn write(seeds: &Seeds) {
         "model_config: {LLAMA}\ntokenizer: bytes\ndatasets:\n  - &a {{path: x}}\n  - *a\nsequence_len: 8\nmicro_batch_size: 1\nmax_steps: 1\nlearning_rate: 1e-2\n"
     );
     seeds.keep("job_file", "llama", llama.as_bytes());
+    seeds.keep("devnet_config", "chain", chain().to_toml().as_bytes());
     weights(seeds);
     datasets(seeds);
     run(seeds);
+}
+
+fn chain() -> DevnetConfig {
+    let accounts = vec![accounts::PublicAccount::of(&accounts::key(0))];
+    DevnetConfig {
+        chain_id: 31_337,
+        rpc_url: Some("http://127.0.0.1:8545".to_owned()),
+        contracts: [("Market".to_owned(), accounts[0].address)].into(),
+        insecure_accounts: accounts,
+    }
 }
 
 fn weights(seeds: &Seeds) {

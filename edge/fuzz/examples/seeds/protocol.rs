@@ -4,16 +4,19 @@ use crate::Seeds;
 use samebit_chain::accounts;
 use samebit_chain::protocol::Domain;
 use samebit_commit::{Canonical, Digest, Encoder};
-use samebit_market::{Amount, AttemptId, BatchId, JobId, Owner, Seconds};
+use samebit_dispute::Opened;
+use samebit_market::{Amount, AttemptId, BatchId, JobId, Owner, Seconds, SegmentId};
 use samebit_net::wire::{AnswerFrame, Hello, RequestFrame};
 use samebit_net::{Blob as Parcel, NetworkId, Notice as Told, Secret, Signed, Time, Topic};
-use samebit_peer::{Here, Identity, Letters, Registered, Where};
-use samebit_roles::{Ask, Blob, Holding, Notice};
+use samebit_peer::{Here, Identity, Letters, Registered, Where, records};
+use samebit_roles::party::Ran;
+use samebit_roles::{Ask, Blob, Holding, Notice, Piece};
 
 const NETWORK: NetworkId = NetworkId([5; 32]);
 
 pub fn write(seeds: &Seeds) {
     speech(seeds);
+    records(seeds);
     seeds.keep_kind("net", "hello", 0, &Hello::bytes(NETWORK));
     seeds.keep_kind("net", "hello-of-another-version", 0, b"samebit\0\0\x09whatever");
     seeds.keep_kind("net", "request", 1, &RequestFrame(b"where is it?".to_vec()).to_bytes());
@@ -49,6 +52,15 @@ fn conversation(signed: &[u8]) -> Vec<u8> {
     encoder.u8(0);
     encoder.bytes(signed);
     encoder.into_bytes()
+}
+
+fn records(seeds: &Seeds) {
+    let [spec, start, state, leaf] = [1, 2, 3, 4].map(|byte| Digest([byte; 32]));
+    let piece = Piece { spec, segment: SegmentId(7), start };
+    seeds.keep_kind("records", "piece", 0, &records::piece_bytes(&piece));
+    seeds.keep_kind("records", "ran", 1, &records::ran_bytes(&Ran { state, leaves: vec![leaf; 3] }));
+    let opened = Opened { state, count: 3, steps_top: leaf };
+    seeds.keep_kind("records", "opened", 2, &records::opened_bytes(&opened));
 }
 
 fn speech(seeds: &Seeds) {

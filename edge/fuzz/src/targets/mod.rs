@@ -1,9 +1,9 @@
-//! The targets. What is not here: bytes that only this machine's own processes write (the records of a peer's and a chain's database, a job's
-//! configuration on the command line) and formats that are wholly a library's (keystores, TLS, QUIC).
+//! The targets. What is not here: formats that are wholly a library's (redb's pages, keystores, TLS, QUIC) and the words of a command line.
 
 mod calls;
 mod commit;
 mod dataset;
+mod devnet_config;
 mod events;
 mod folder;
 mod graph;
@@ -13,6 +13,7 @@ mod model_config;
 mod net;
 mod program;
 mod receipt;
+mod records;
 mod requests;
 mod speech;
 mod state_parcel;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "calls", run: calls::run, memory: 64 * KIB },
     Target { name: "commit", run: commit::run, memory: 64 * KIB },
     Target { name: "dataset", run: dataset::run, memory: 64 * MIB },
+    Target { name: "devnet_config", run: devnet_config::run, memory: MIB },
     Target { name: "events", run: events::run, memory: 64 * KIB },
     Target { name: "folder", run: folder::run, memory: 8 * MIB },
     Target { name: "graph", run: graph::run, memory: 64 * KIB },
@@ -41,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "net", run: net::run, memory: 256 * KIB },
     Target { name: "program", run: program::run, memory: 64 * KIB },
     Target { name: "receipt", run: receipt::run, memory: 64 * KIB },
+    Target { name: "records", run: records::run, memory: 64 * KIB },
     Target { name: "requests", run: requests::run, memory: 64 * MIB },
     Target { name: "speech", run: speech::run, memory: 64 * KIB },
     Target { name: "state_parcel", run: state_parcel::run, memory: 4 * MIB },

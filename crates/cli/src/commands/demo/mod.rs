@@ -32,9 +32,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use town::Town;
 
-/// How often the chain is looked at, and how often when nothing is to be shown but what it costs.
+/// How often the chain is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-const CALM_LOOK: Duration = Duration::from_secs(2);
+/// How often in the chain's time when nothing is to be shown but what it costs: as often as most chains have a block.
+const CALM_LOOK: Duration = Duration::from_secs(12);
 /// How long the demonstration may take.
 const PATIENCE: Duration = Duration::from_secs(7_200);
 /// How long after the end money may still come.
@@ -75,7 +76,7 @@ pub fn demo(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
             screen.note(format!("{LIAR} will err: {lie}"));
         }
         let begun = process_time();
-        let look = if arguments.honest { CALM_LOOK } else { LOOK };
+        let look = if arguments.honest { LOOK.max(CALM_LOOK / arguments.pace) } else { LOOK };
         let mut cast = Cast::start(&town, &job, lie.as_ref(), draw, local.job().segment_count(), look)?;
         let mut reader = Reader::open(&town.protocol, 1).await?;
         let mut bill = Bill::default();

@@ -20,6 +20,9 @@ use samebit_market::{
 use std::collections::{BTreeMap, BTreeSet};
 use world::{PEOPLE, PURSE, ROUNDS, World};
 
+/// Seconds that pass when nothing is due: OPEN_DELAY blocks of that are less than the time to open.
+const WAIT: u64 = 10;
+
 fn kind(message: &MarketMessage) -> String {
     format!("{message:?}").split([' ', '{']).next().expect("a name").to_owned()
 }
@@ -42,7 +45,7 @@ async fn a_job_is_told_to_its_end() {
                 *kinds.entry(kind(&message)).or_default() += 1;
                 spoken.push(message);
             }
-            None => assert!(world.devnet.client.advance_clock(20).await.expect("a clock")),
+            None => assert!(world.devnet.client.advance_clock(WAIT).await.expect("a clock")),
         }
         world.read().await;
         if rounds % 20 == 0 {

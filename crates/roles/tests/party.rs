@@ -306,7 +306,7 @@ fn a_week_after_its_end_only_the_poster_keeps_a_job() {
     assert_eq!(after(RETENTION - 1), before);
     assert_eq!(after(RETENTION), before, "they look once an hour");
     assert_eq!(after(RETENTION + SWEEP), [before[0], 0, 0, 0, 0]);
-    assert_eq!(town.dropped.len(), before[1..].iter().sum(), "each is told once");
+    assert_eq!(town.dropped.len(), before[1..].iter().sum::<usize>(), "each is told once");
 }
 
 #[test]

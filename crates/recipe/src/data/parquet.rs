@@ -1,15 +1,20 @@
 //! Documents of a Parquet file: one column of text, row by row.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
+use parquet::column::page::Page;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
 use crate::error::{Error, Result, open_regular};
+
+/// Bytes before each text of a dictionary, which say how long it is.
+const LENGTH_BYTES: usize = 4;
 
 /// Gives each row's text to `push`, in order; a null is an empty document.
 ///
@@ -32,6 +37,7 @@ fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<
     let (opened, _) = open_regular(file, "check the data set's path")?;
     let reader = SerializedFileReader::new(opened).map_err(|error| malformed(file, "header", &error))?;
     let projection = project(file, column, reader.metadata().file_metadata().schema())?;
+    check_dictionaries(&reader, column).map_err(|error| malformed(file, "dictionary", &error))?;
     let rows = reader.get_row_iter(Some(projection)).map_err(|error| malformed(file, "schema", &error))?;
     for (number, row) in rows.enumerate() {
         let row = row.map_err(|error| malformed(file, &format!("row {number}"), &error))?;
@@ -46,6 +52,24 @@ fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<
                     reason: format!("`{column}` is not a text but {other}"),
                     hint: "name a column of text with `field:` of the data set".into(),
                 });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a dictionary that says it has more values than its bytes can hold: the library makes room for as many as it says.
+fn check_dictionaries(reader: &SerializedFileReader<File>, column: &str) -> Result<(), ParquetError> {
+    let leaves = reader.metadata().file_metadata().schema_descr().columns();
+    let Some(leaf) = leaves.iter().position(|leaf| leaf.path().parts() == [column]) else { return Ok(()) };
+    for group in 0..reader.num_row_groups() {
+        let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
+        // What else is wrong is said by reading.
+        for page in pages.map_while(Result::ok) {
+            if let Page::DictionaryPage { buf, num_values, .. } = page
+                && buf.len() / LENGTH_BYTES < num_values as usize
+            {
+                return Err(ParquetError::General(format!("{num_values} values in {} bytes", buf.len())));
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Documents of a Parquet file: one column of text, row by row.
 
 use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
 use parquet::column::page::Page;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
@@ -35,7 +37,8 @@ pub(super) fn read(file: &Path, column: &str, push: impl FnMut(Vec<u8>) -> Resul
 
 fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
     let (opened, _) = open_regular(file, "check the data set's path")?;
-    let reader = SerializedFileReader::new(opened).map_err(|error| malformed(file, "header", &error))?;
+    let reader =
+        SerializedFileReader::new(Bounded(opened)).map_err(|error| malformed(file, "header", &error))?;
     let projection = project(file, column, reader.metadata().file_metadata().schema())?;
     check_dictionaries(&reader, column).map_err(|error| malformed(file, "dictionary", &error))?;
     let rows = reader.get_row_iter(Some(projection)).map_err(|error| malformed(file, "schema", &error))?;
@@ -58,8 +61,44 @@ fn read_rows(file: &Path, column: &str, mut push: impl FnMut(Vec<u8>) -> Result<
     Ok(())
 }
 
+/// A file beyond whose end nothing can be read: the library skips as much as a header says, for ever if the end is no error, and makes room for it.
+struct Bounded(File);
+
+/// See [`Bounded`].
+struct BoundedRead(BufReader<File>);
+
+impl Length for Bounded {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Bounded {
+    type T = BoundedRead;
+
+    fn get_read(&self, start: u64) -> Result<BoundedRead, ParquetError> {
+        self.0.get_read(start).map(BoundedRead)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        if start.saturating_add(length as u64) > self.len() {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} of {}", self.len())));
+        }
+        self.0.get_bytes(start, length)
+    }
+}
+
+impl Read for BoundedRead {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
+    }
+}
+
 /// Refuses a dictionary that says it has more values than its bytes can hold: the library makes room for as many as it says.
-fn check_dictionaries(reader: &SerializedFileReader<File>, column: &str) -> Result<(), ParquetError> {
+fn check_dictionaries(reader: &SerializedFileReader<Bounded>, column: &str) -> Result<(), ParquetError> {
     let leaves = reader.metadata().file_metadata().schema_descr().columns();
     let Some(leaf) = leaves.iter().position(|leaf| leaf.path().parts() == [column]) else { return Ok(()) };
     for group in 0..reader.num_row_groups() {

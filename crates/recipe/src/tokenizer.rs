@@ -45,16 +45,20 @@ impl Tokenizer {
         }
     }
 
-    /// A tokenizer from the bytes of a `tokenizer.json`; `file` is for messages.
+    /// A tokenizer from the bytes of a `tokenizer.json`; `file` is for messages. The library panics on some files that are none, which is an
+    /// error, too.
     ///
     /// # Errors
     /// The bytes are not a tokenizer.
     pub fn from_json(json: &[u8], file: &Path) -> Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| Error::Tokenizer {
+        let refused = |reason: String| Error::Tokenizer {
             file: file.to_owned(),
-            reason: format!("not a tokenizer: {error}"),
+            reason,
             hint: "give a tokenizer.json as Hugging Face tokenizers saves it, or `bytes`".into(),
-        })?;
+        };
+        let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
+        let read = read.map_err(|_| refused("not a tokenizer".into()))?;
+        let mut inner = read.map_err(|error| refused(format!("not a tokenizer: {error}")))?;
         // A stored cut or padding is for batches of sentences; it would silently shorten or lengthen documents.
         inner.with_padding(None);
         inner.with_truncation(None).expect("no truncation is always possible");

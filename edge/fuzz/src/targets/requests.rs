@@ -3,6 +3,8 @@
 use crate::scratch;
 use samebit_chain::testing::answer;
 use samebit_chain::{Chain, Genesis, ManualClock, Options, accounts};
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::sync::LazyLock;
 use tokio::runtime::Runtime;
 
@@ -20,7 +22,11 @@ static WORLD: LazyLock<(Chain, Runtime)> = LazyLock::new(|| {
 pub fn run(bytes: &[u8]) {
     let (chain, runtime) = &*WORLD;
     let Some(text) = runtime.block_on(answer(chain, bytes)) else { return };
-    let value: serde_json::Value = serde_json::from_str(&text).expect("an answer is JSON");
+    let Ok(value) = serde_json::from_str::<Value>(&text) else {
+        // A number that the question had is given back as it was, however large.
+        serde_json::from_str::<IgnoredAny>(&text).expect("an answer is JSON");
+        return;
+    };
     let answers = value.as_array().cloned().unwrap_or_else(|| vec![value]);
     for answer in answers {
         assert_ne!(answer["error"]["code"].as_i64(), Some(INTERNAL), "{answer}");

@@ -30,7 +30,8 @@ const WRAPPING: &str = "SAMEBIT_FUZZ_WRAPPING";
 const SECONDS: u64 = 60;
 /// Seconds after which one input has hung.
 const INPUT_SECONDS: u64 = 10;
-/// Bytes that fuzzing may add to the seeds of a target, beside those with names.
+/// What fuzzing may add to the seeds of a target, beside those with names: files, of all lengths, and their bytes.
+const ADDED_FILES: usize = 40;
 const ADDED_BYTES: u64 = 32 << 10;
 
 /// What is asked.
@@ -167,7 +168,7 @@ impl Place {
         Ok(row)
     }
 
-    /// Adds to the seeds, the shortest first, what reaches edges that those with names do not.
+    /// Adds to the seeds some of what reaches edges that those with names do not.
     fn keep(&self, binary: &Path) -> Task {
         let failed = |error: std::io::Error| format!("{}: {error}", self.seeds.display());
         for name in names(&self.seeds)?.iter().filter(|name| is_hash(name)) {
@@ -186,10 +187,11 @@ impl Place {
         let added = names(&self.seeds)?.into_iter().filter(|name| is_hash(name)).map(length);
         let mut added = added.collect::<Result<Vec<_>, _>>()?;
         added.sort();
+        let every = added.len().div_ceil(ADDED_FILES).max(1);
         let mut bytes = 0;
-        for (length, name) in added {
-            bytes += length;
-            if bytes > ADDED_BYTES {
+        for (at, (length, name)) in added.into_iter().enumerate() {
+            bytes += if at % every == 0 { length } else { 0 };
+            if at % every != 0 || bytes > ADDED_BYTES {
                 fs::remove_file(self.seeds.join(name)).map_err(failed)?;
             }
         }

@@ -190,8 +190,9 @@ impl Place {
         let every = added.len().div_ceil(ADDED_FILES).max(1);
         let mut bytes = 0;
         for (at, (length, name)) in added.into_iter().enumerate() {
-            bytes += if at % every == 0 { length } else { 0 };
-            if at % every != 0 || bytes > ADDED_BYTES {
+            if at % every == 0 && bytes + length <= ADDED_BYTES {
+                bytes += length;
+            } else {
                 fs::remove_file(self.seeds.join(name)).map_err(failed)?;
             }
         }

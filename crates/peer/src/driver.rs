@@ -3,7 +3,7 @@
 //! ```text
 //! chain ──blocks──> ┐                      ┌ Send ──> a transaction, in the background
 //! network ─events─> ├─> Machine ─actions─> ├ Compute ──> Executor
-//! executor ──done─> ┘                      ├ Store ──> disk, before anything that comes after it
+//! executor ──done─> ┘                      ├ Store, Drop ──> disk, before anything that comes after it
 //!                                          └ Fetch, Serve, Gossip ──> network
 //! ```
 //! The machine's clock is the chain's: the time of its last block. Nothing in the loop waits for a peer or for the chain.

@@ -299,7 +299,6 @@ mod tests {
     use super::*;
     use samebit_dispute::Opened;
     use samebit_market::SegmentId;
-    use samebit_roles::Piece;
     use samebit_roles::party::Ran;
 
     fn digest(byte: u8) -> Digest {

@@ -241,6 +241,14 @@ mod tests {
         request.expect("somebody is asked")
     }
 
+    /// Of which one parcel is on its way.
+    fn fetching() -> Transfers {
+        let mut transfers = transfers();
+        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
+        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        transfers
+    }
+
     fn long_ago() -> Instant {
         Instant::now().checked_sub(2 * TRANSFER_WAIT).expect("the machine runs for so long")
     }
@@ -273,9 +281,7 @@ mod tests {
 
     #[test]
     fn a_liar_about_one_parcel_does_not_stop_another() {
-        let mut transfers = transfers();
-        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
-        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        let mut transfers = fetching();
         let other = Blob::State(Digest([2; 32]));
         let asked = request(&transfers.fetch(other, Some(100), OWNERS[1], PEERS[1]));
         assert_eq!(transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())), None);
@@ -284,9 +290,7 @@ mod tests {
 
     #[test]
     fn what_comes_too_slowly_is_fetched_of_the_next() {
-        let mut transfers = transfers();
-        let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]));
-        transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
+        let mut transfers = fetching();
         assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]), [], "it is under way");
         transfers.fetching.get_mut(&PARCEL).expect("it is under way").since = long_ago();
         assert_eq!(transfers.fetch(BLOB, Some(100), OWNERS[0], PEERS[0]), [], "nobody else has it");

@@ -4,13 +4,14 @@ pragma solidity 0.8.37;
 import {Index} from "./Index.sol";
 import {Operator} from "./Operator.sol";
 import {Scalar} from "./Scalar.sol";
+import {Text} from "./Text.sol";
 
 /// @title Which rule a node breaks that keeps the referee from redoing it (docs/spec/dispute.md §8)
 /// @notice Whatever the bytes are, the answer is a number and never a refusal: 0 if no rule is broken, else the first rule met when
 /// the bytes are read in order. Every loop ends by the bytes or by a limit.
 library Rules {
     uint256 internal constant KEPT = 0;
-    /// The bytes are no node: a tag is unknown, bytes are missing or left over.
+    /// The bytes are no node: a tag is unknown, a name is not ASCII, bytes are missing or left over.
     uint256 internal constant BYTES = 1;
     /// It reads a node that is not before it.
     uint256 internal constant NOT_EARLIER = 2;
@@ -103,7 +104,9 @@ library Rules {
             uint256 name = Index.u16(walk.next);
             if (name > MAX_NAME_BYTES) return LIMIT;
             if (!_has(walk, name + 4)) return BYTES;
-            walk.next += 2 + name;
+            walk.next += 2;
+            if (!Text.isAscii(walk.next, name)) return BYTES;
+            walk.next += name;
             walk.dtype = _u8(walk);
             if (walk.dtype > 1) return BYTES;
             walk.rank = _u8(walk);

@@ -8,14 +8,23 @@ library Text {
 
     /// @dev Whether every byte is ASCII: a `string` may hold bytes that are no text, which readers of text cannot tell apart.
     function isAscii(string memory text) internal pure returns (bool) {
-        uint256 length = bytes(text).length;
-        for (uint256 start = 0; start < length; start += 32) {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := add(text, 32)
+        }
+        return isAscii(start, bytes(text).length);
+    }
+
+    /// @dev The same of `length` bytes at memory address `start`.
+    function isAscii(uint256 start, uint256 length) internal pure returns (bool) {
+        for (; length > 0; start += 32) {
             uint256 word;
             assembly ("memory-safe") {
-                word := mload(add(add(text, 32), start))
+                word := mload(start)
             }
-            if (length - start < 32) word >>= 8 * (32 - (length - start));
-            if (word & UPPER != 0) return false;
+            uint256 taken = length < 32 ? length : 32;
+            if ((word >> (8 * (32 - taken))) & UPPER != 0) return false;
+            length -= taken;
         }
         return true;
     }

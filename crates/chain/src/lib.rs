@@ -43,6 +43,7 @@ mod heard;
 pub mod limits;
 pub mod market;
 pub mod protocol;
+mod referee;
 mod refusals;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -55,6 +56,7 @@ pub use deployment::{Artifact, DeployError, deploy};
 pub use devnet::{Devnet, DevnetBuilder, DevnetConfig, DevnetError};
 pub use embedded::{Chain, Clock, Genesis, InProcess, ManualClock, Options, PacedClock, Server, SystemClock};
 pub use error::{ChainError, Refusal, StoreError};
+pub use referee::ContractReferee;
 
 /// alloy's names that programs need: addresses, numbers, `sol!`, filters, keys.
 pub mod types {

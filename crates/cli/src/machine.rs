@@ -14,6 +14,7 @@ use std::sync::Arc;
 const CONFIG_BYTES_LIMIT: u64 = 1 << 16;
 
 /// A backend and its threads.
+#[derive(Clone)]
 pub struct Machine {
     /// The backend.
     pub backend: Arc<dyn Backend>,

@@ -212,11 +212,20 @@ impl Engine {
         self.pool.install(|| run.step(memory, &mut None))
     }
 
+    /// Bytes that [`Engine::traced_step`] takes, those of the plan in use included.
+    pub fn traced_bytes(&self) -> Result<u64, EngineError> {
+        let words = self.traced_plan(&BTreeSet::new())?.words();
+        Ok(words.saturating_add(self.plan().words()).saturating_mul(4))
+    }
+
+    fn traced_plan(&self, opaque: &BTreeSet<NodeId>) -> Result<Plan, EngineError> {
+        let freedom = Freedom { fuse: false, opaque };
+        Ok(Plan::new(&self.program, 1, &self.bounds, freedom, Thrift::None)?)
+    }
+
     /// Runs one step with every node's output in memory for `watch` to see: slower, with the same bits.
     pub fn traced_step(&mut self, step: u64, watch: &mut (dyn Watch + Send)) -> Result<Outcome, EngineError> {
-        let opaque = watch.changes();
-        let freedom = Freedom { fuse: false, opaque: &opaque };
-        let plan = Plan::new(&self.program, 1, &self.bounds, freedom, Thrift::None)?;
+        let plan = self.traced_plan(&watch.changes())?;
         let mut traced = Memory::new(plan, &*self.backend)?;
         traced.swap_states(&mut self.memory);
         let Engine { program, backend, tables, .. } = self;

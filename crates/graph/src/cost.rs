@@ -12,11 +12,11 @@ use samebit_num::{Code, Op};
 use std::collections::BTreeMap;
 use std::ops::Add;
 
-/// Points at which a predicate is evaluated to count what it keeps; beyond, every term is counted.
-const ENUMERATION_LIMIT: u64 = 1 << 24;
+/// Points at which the predicates of a program are evaluated to count what they keep, in the order of its nodes; beyond, every term is counted.
+const ENUMERATIONS_LIMIT: u64 = 1 << 24;
 
-/// The same for all predicates of a program together, in the order of its nodes.
-const ENUMERATIONS_LIMIT: u64 = 1 << 28;
+/// Values of a predicate's side that are held at a time, of the side that has fewer: tokens of a sequence, not its pairs.
+const HELD_LIMIT: u64 = 1 << 17;
 
 /// Work and traffic of a node or a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,11 +160,12 @@ impl Domain {
             let extents = self.extents().into_iter().zip(axes);
             product(extents.filter(|(_, used)| **used).map(|(extent, _)| extent))
         };
-        let largest = if shared { self.len() } else { count(&left_axes).max(count(&right_axes)) };
-        if largest > ENUMERATION_LIMIT.min(*left_points) {
+        let (lefts, rights) = (count(&left_axes), count(&right_axes));
+        let (held, points) = if shared { (0, self.len()) } else { (lefts.min(rights), lefts.max(rights)) };
+        if held > HELD_LIMIT || points > *left_points {
             return self.len();
         }
-        *left_points -= largest;
+        *left_points -= points;
         if shared {
             return self.enumerate(predicate);
         }
@@ -172,18 +173,8 @@ impl Domain {
         let others = product(
             self.extents().into_iter().enumerate().filter(|(at, _)| !used(*at)).map(|(_, extent)| extent),
         );
-        let rights = sorted(self.values(right, &right_axes));
-        let lefts = self.values(left, &left_axes);
-        let pairs = lefts.iter().map(|left| {
-            let below = rights.partition_point(|right| right < left);
-            let up_to = rights.partition_point(|right| right <= left);
-            (match relation {
-                Relation::Less => rights.len() - up_to,
-                Relation::LessOrEqual => rights.len() - below,
-                Relation::Equal => up_to - below,
-            }) as u64
-        });
-        pairs.sum::<u64>().saturating_mul(others)
+        let sides = [self.values(left, &left_axes), self.values(right, &right_axes)];
+        pairs(sides, lefts < rights, *relation).saturating_mul(others)
     }
 
     /// The extent of the coordinate that the map is, if it is one.
@@ -218,17 +209,16 @@ impl Domain {
     }
 
     /// The map's values over the axes that it depends on.
-    fn values(&self, index: &Index, axes: &[bool]) -> Vec<u64> {
+    fn values<'a>(&'a self, index: &'a Index, axes: &[bool]) -> impl Iterator<Item = u64> + use<'a> {
         let extents =
             self.extents().into_iter().zip(axes).map(|(extent, used)| if *used { extent } else { 1 });
         let extents: Vec<u64> = extents.collect();
         let count: u64 = extents.iter().product();
         let mut point = Vec::new();
-        let value = |flat| {
+        (0..count).map(move |flat| {
             coords_of(flat, &extents, &mut point);
             index.eval(&self.point(&point), &|_, _| 0)
-        };
-        (0..count).map(value).collect()
+        })
     }
 
     fn point<'a>(&self, at: &'a [u64]) -> Point<'a> {
@@ -253,9 +243,24 @@ fn product(factors: impl IntoIterator<Item = u64>) -> u64 {
     factors.into_iter().fold(1, u64::saturating_mul)
 }
 
-fn sorted(mut values: Vec<u64>) -> Vec<u64> {
-    values.sort_unstable();
-    values
+/// In how many pairs of a left and a right value the relation holds. One of the sides is held, the other is looked at value by value.
+fn pairs(sides: [impl Iterator<Item = u64>; 2], left_is_held: bool, relation: Relation) -> u64 {
+    let [left, right] = sides;
+    let (held, other) = if left_is_held { (left, right) } else { (right, left) };
+    let mut held: Vec<u64> = held.collect();
+    held.sort_unstable();
+    let partners = |value: u64| {
+        let below = held.partition_point(|held| *held < value);
+        let up_to = held.partition_point(|held| *held <= value);
+        (match (relation, left_is_held) {
+            (Relation::Equal, _) => up_to - below,
+            (Relation::Less, true) => below,
+            (Relation::LessOrEqual, true) => up_to,
+            (Relation::Less, false) => held.len() - up_to,
+            (Relation::LessOrEqual, false) => held.len() - below,
+        }) as u64
+    };
+    other.map(partners).sum()
 }
 
 #[cfg(test)]
@@ -288,6 +293,23 @@ mod tests {
                 assert!(all == domain().len() && points < ENUMERATIONS_LIMIT, "{predicate:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_side_of_many_values_is_looked_at_and_one_of_few_is_held() {
+        let kept = |tokens: u64| {
+            let square = Domain { shape: vec![HELD_LIMIT + 1], extent: tokens, rows: 1 };
+            let predicate = Predicate { left: fold(), relation: Relation::LessOrEqual, right: coord(0) };
+            (square.kept(&predicate, &mut { ENUMERATIONS_LIMIT }), square.len())
+        };
+        let tokens = HELD_LIMIT;
+        assert_eq!(
+            kept(tokens).0,
+            tokens * (tokens + 1) / 2 + tokens,
+            "pairs of a token and one not after it"
+        );
+        let (found, all) = kept(tokens + 1);
+        assert_eq!(found, all, "neither side may be held");
     }
 
     #[test]

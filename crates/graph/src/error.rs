@@ -28,7 +28,7 @@ pub enum Fault {
     Empty { what: &'static str },
     #[error("two {what} have the name {name}")]
     NameTaken { what: &'static str, name: String },
-    #[error("the name {name:?} of one of its {what} is not ASCII; hint: a contract reads no other names")]
+    #[error("the name {name:?} among its {what} is not ASCII; hint: a contract reads no other names")]
     NotAscii { what: &'static str, name: String },
     #[error("it reads node {read}; hint: only earlier nodes can be read")]
     NotEarlier { read: NodeId },

@@ -105,9 +105,7 @@ fn declarations(program: &Program) -> Result<(), Fault> {
         let mut names = BTreeSet::new();
         for declaration in held {
             within("bytes of a name", declaration.name.len() as u128, NAME_LIMIT as u128)?;
-            if !declaration.name.is_ascii() {
-                return Err(Fault::NotAscii { what, name: declaration.name.clone() });
-            }
+            ascii(what, &declaration.name)?;
             extents(&declaration.shape)?;
             if !names.insert(&declaration.name) {
                 return Err(Fault::NameTaken { what, name: declaration.name.clone() });
@@ -115,6 +113,10 @@ fn declarations(program: &Program) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn ascii(what: &'static str, name: &str) -> Result<(), Fault> {
+    if name.is_ascii() { Ok(()) } else { Err(Fault::NotAscii { what, name: name.to_owned() }) }
 }
 
 fn node_of<'a>(program: &'a Program, what: &'static str, id: NodeId) -> Result<&'a Node, Fault> {
@@ -177,7 +179,8 @@ fn results(program: &Program) -> Result<(), Fault> {
 }
 
 fn names(node: &Node, _: &Context<'_>) -> Result<(), Fault> {
-    within("bytes of an operator's name", node.op.len() as u128, OPERATOR_NAME_LIMIT as u128)
+    within("bytes of an operator's name", node.op.len() as u128, OPERATOR_NAME_LIMIT as u128)?;
+    ascii("operators", &node.op)
 }
 
 fn extents(shape: &[u64]) -> Result<(), Fault> {

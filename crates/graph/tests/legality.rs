@@ -118,6 +118,11 @@ fn cases() -> Vec<(&'static str, Change, Wanted)> {
     case("a state of another shape", Box::new(|p| p.states[0].shape.reverse()), |f| {
         matches!(f, Fault::Declaration { what: "state" })
     });
+    case(
+        "an operator's name that is not ASCII",
+        Box::new(node("linear", |n| n.op = "linéaire".into())),
+        |f| matches!(f, Fault::NotAscii { what: "operators", .. }),
+    );
     case("a long operator name", Box::new(node("linear", |n| n.op = "o".repeat(33))), |f| {
         matches!(f, Fault::OverLimit { .. })
     });

@@ -58,12 +58,16 @@ pub const PEERS: usize = 4_096;
 pub const ADDRESSES: usize = 8;
 /// Links at once, whoever began them.
 pub const LINKS: usize = 128;
+/// Links among them that peers outside the list began.
+pub const STRANGER_LINKS: usize = LINKS / 2;
 /// Links that this peer keeps up by itself, for notices; others come and go as they are needed.
 pub const NEIGHBOURS: usize = 8;
 /// Links from one address.
 pub const LINKS_OF_ADDRESS: usize = 32;
 /// Connections that are being set up at once; beyond half of them an address must prove itself first.
 pub const HANDSHAKES: usize = 32;
+/// The same of one address.
+pub const HANDSHAKES_OF_ADDRESS: usize = HANDSHAKES / 4;
 /// How long setting up a connection may take, greeting included.
 pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 /// Bytes of a greeting.
@@ -96,8 +100,8 @@ pub const FETCH_WINDOW: u32 = 8 << 20;
 /// The same for one stream. noq gives a connection up when a stream has more than 2,048 pieces that nobody has read, each as long as a packet: this
 /// many bytes are fewer packets than that, however slowly they are read.
 pub const STREAM_WINDOW: u32 = 3 << 19;
-/// Bytes that are sent to a peer before it acknowledges them.
-pub const SEND_WINDOW: u64 = 4 << 20;
+/// Bytes that are sent to a peer before it acknowledges them: of all links from one address 64 MiB.
+pub const SEND_WINDOW: u64 = 2 << 20;
 /// What links and transfers tell the driver and it has not seen.
 pub const INPUTS: usize = 256;
 /// Notices that wait to be sent on one link, more than live; beyond them the newest is dropped.

@@ -166,6 +166,7 @@ enum Close {
     Banned = 2,
     Rules = 3,
     Duplicate = 4,
+    Full = 5,
 }
 
 impl From<Close> for VarInt {

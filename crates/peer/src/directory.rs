@@ -61,7 +61,7 @@ impl Directory {
     /// stake, so that many without any push nobody out of a list that is too short.
     pub fn others(&self, me: PeerId, stake: impl Fn(Owner) -> Amount) -> Vec<PeerAddress> {
         let mut registered: Vec<(&Owner, &PeerAddress)> = self.peers.iter().collect();
-        registered.sort_by_key(|(owner, _)| (Reverse(stake(**owner)), **owner));
+        registered.sort_by_cached_key(|(owner, _)| (Reverse(stake(**owner)), **owner));
         let registered = registered.into_iter().map(|(_, address)| address);
         let mut seen = BTreeSet::from([me]);
         let all = self.named.iter().chain(registered);

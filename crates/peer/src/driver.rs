@@ -81,6 +81,8 @@ pub struct Driver {
     pub executor: Executor,
     /// What was computed.
     pub done: mpsc::UnboundedReceiver<(Task, Outcome)>,
+    /// Bytes of a parcel of which nothing else is known.
+    pub parcel_bytes: u64,
     /// What counts what it does.
     pub meter: Arc<Meter>,
     /// What it still has to say to take part.
@@ -111,7 +113,7 @@ impl Driver {
             self.machine.recall(Seconds(0), Event::Recalled(record));
         }
         let letters = Letters::new(Domain::from(self.machine.party().history().head().market().site()));
-        let transfers = Transfers::new(self.store.shelf().clone());
+        let transfers = Transfers::new(self.store.shelf().clone(), self.parcel_bytes);
         let mut running = Running {
             parts: self,
             letters,
@@ -433,6 +435,10 @@ impl Running {
     /// A notice counts if it is signed; its signature is kept if the roles take note of it.
     fn notice(&mut self, body: &[u8]) -> Step {
         let Ok(spoken) = Spoken::from_bytes(body) else { return Ok(GO_ON) };
+        // A signature takes a while, and most notices are for others.
+        if !self.parts.machine.party().concerns(&spoken.notice) {
+            return Ok(GO_ON);
+        }
         let Some(from) = self.letters.signer(&spoken) else { return Ok(GO_ON) };
         let notice = spoken.notice;
         let was_known = self.parts.machine.party().remembers(from, &notice);

@@ -1,11 +1,12 @@
 //! What a peer does once to take part: it says where it is, and pays in. Its seats are its role's.
 
 use crate::directory::Directory;
+use crate::machine::Party;
 use crate::speech::Registered;
 use samebit_commit::Canonical;
 use samebit_market::params::SEAT;
 use samebit_market::{Amount, Height, JobId, Message as MarketOrMoney, Owner, StakeMessage};
-use samebit_roles::{Arithmetic, Message, Party};
+use samebit_roles::Message;
 
 /// Blocks after which a message that has had no effect is said again.
 const PATIENCE: u64 = 20;
@@ -54,7 +55,7 @@ impl Enrolment {
     }
 
     /// What is to be done now: one thing at a time, in order.
-    pub fn wants(&mut self, party: &Party<Arithmetic>, directory: &Directory) -> Option<Duty> {
+    pub fn wants(&mut self, party: &Party, directory: &Directory) -> Option<Duty> {
         let now = party.history().head().now().height;
         self.is_done |= self.has_enough(party);
         let duty = self.next(party, directory)?;
@@ -65,7 +66,7 @@ impl Enrolment {
         Some(duty)
     }
 
-    fn next(&self, party: &Party<Arithmetic>, directory: &Directory) -> Option<Duty> {
+    fn next(&self, party: &Party, directory: &Directory) -> Option<Duty> {
         let me = party.owner();
         if let Some(address) = &self.address
             && directory.address(me) != Some(&address.address)
@@ -82,12 +83,12 @@ impl Enrolment {
     }
 
     /// Seats that are missing, and the money that has to be free for them and beside them.
-    fn needed(&self, party: &Party<Arithmetic>) -> (u64, Amount) {
+    fn needed(&self, party: &Party) -> (u64, Amount) {
         let missing = self.seats.saturating_sub(seats_of(party, party.owner())) as u64;
         (missing, self.free.plus(SEAT.times(missing)))
     }
 
-    fn has_enough(&self, party: &Party<Arithmetic>) -> bool {
+    fn has_enough(&self, party: &Party) -> bool {
         let ledger = party.history().head();
         let (missing, needed) = self.needed(party);
         let is_posted = self.job.is_some_and(|job| ledger.job(job).is_some());
@@ -96,7 +97,7 @@ impl Enrolment {
 }
 
 /// Seats that somebody has and has not left.
-fn seats_of(party: &Party<Arithmetic>, owner: Owner) -> usize {
+fn seats_of(party: &Party, owner: Owner) -> usize {
     let vault = party.history().head().market().vault();
     vault.seats().iter().filter(|seat| seat.owner == owner && seat.left.is_none()).count()
 }

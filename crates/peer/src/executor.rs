@@ -189,8 +189,14 @@ impl Worker {
         }
         match self.ready(piece) {
             Ok(ready) => {
+                // Who may be asked about a step has to have all that it computes in memory.
+                let traced = ready.runner.engine().traced_bytes().map_err(TraceError::from)?;
                 self.ready = Some(ready);
-                Ok(Outcome::Weighed(true))
+                let fits = self.compute.memory.is_none_or(|memory| traced <= memory);
+                if !fits {
+                    tracing::warn!(spec = %piece.spec, traced, "a step of a job could not be traced here");
+                }
+                Ok(Outcome::Weighed(fits))
             }
             Err(error @ (TraceError::Malformed { .. } | TraceError::Engine(_))) => {
                 tracing::warn!(spec = %piece.spec, %error, "a job cannot be run here");

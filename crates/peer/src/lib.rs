@@ -34,7 +34,7 @@ pub use enrolment::{Duty, Enrolment};
 pub use executor::Executor;
 pub use identity::{Identity, KeyError};
 pub use letters::Letters;
-pub use machine::Machine;
+pub use machine::{Machine, Party};
 pub use meter::{Meter, Part, process_time};
 pub use observer::Observer;
 /// The version in which peers speak with each other; those of another one are refused.

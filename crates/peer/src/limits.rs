@@ -26,9 +26,11 @@ pub const POLL: Duration = Duration::from_millis(500);
 pub const POLL_PAUSE: Duration = Duration::from_secs(30);
 /// Addresses that a peer registers.
 pub const ADDRESSES: u8 = 3;
-/// Bytes of a parcel of which nothing else is known: 256 GiB.
+/// Bytes of a parcel of which nothing else is known, where nothing is said of the memory into which it has to fit: 256 GiB.
 pub const PARCEL_BYTES: u64 = 1 << 38;
 /// Bytes a second that a parcel has to come at, after [`TRANSFER_WAIT`], before it is fetched of somebody else: 256 KiB.
 pub const TRANSFER_PACE: u64 = 1 << 18;
+/// How long a parcel is fetched that nobody has wanted since.
+pub const UNWANTED: Duration = Duration::from_secs(300);
 /// How long a parcel may take however small it is, and a peer to say where it is, before another one is asked.
 pub const TRANSFER_WAIT: Duration = Duration::from_secs(10);

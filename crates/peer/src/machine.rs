@@ -1,8 +1,11 @@
 //! What a peer drives: its roles, or something that is built around them.
 
+use samebit_chain::ContractReferee;
 use samebit_market::Seconds;
 use samebit_roles::party::{Action, Event};
-use samebit_roles::{Arithmetic, Party};
+
+/// The roles as a peer plays them: what was judged on the chain is judged again by the contracts' code.
+pub type Party = samebit_roles::Party<ContractReferee>;
 
 /// A pure machine. The production one is [`Party`]; a test puts a liar around it.
 pub trait Machine: Send {
@@ -13,10 +16,10 @@ pub trait Machine: Send {
     fn recall(&mut self, now: Seconds, event: Event) -> Vec<Action>;
 
     /// The roles.
-    fn party(&self) -> &Party<Arithmetic>;
+    fn party(&self) -> &Party;
 }
 
-impl Machine for Party<Arithmetic> {
+impl Machine for Party {
     fn on(&mut self, now: Seconds, event: Event) -> Vec<Action> {
         Party::on(self, now, event)
     }
@@ -25,7 +28,7 @@ impl Machine for Party<Arithmetic> {
         Party::recall(self, now, event)
     }
 
-    fn party(&self) -> &Party<Arithmetic> {
+    fn party(&self) -> &Party {
         self
     }
 }

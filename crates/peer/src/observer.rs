@@ -1,6 +1,7 @@
 //! Who looks on: a progress bar, a log, a test.
 
-use samebit_roles::{Arithmetic, Message, Party};
+use crate::machine::Party;
+use samebit_roles::Message;
 use std::ops::ControlFlow;
 
 /// Is told what a peer has seen and done. It must not wait.
@@ -11,7 +12,7 @@ pub trait Observer: Send {
     }
 
     /// Something may have changed; whether the peer goes on.
-    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+    fn changed(&mut self, party: &Party) -> ControlFlow<()> {
         let _ = party;
         ControlFlow::Continue(())
     }

@@ -6,19 +6,19 @@ use crate::driver::{Driver, roles_message};
 use crate::enrolment::Enrolment;
 use crate::executor::Executor;
 use crate::identity::Identity;
-use crate::limits::{BLOCKS, POLL_PAUSE};
-use crate::machine::Machine;
+use crate::limits::{BLOCKS, PARCEL_BYTES, POLL_PAUSE};
+use crate::machine::{Machine, Party};
 use crate::observer::Observer;
 use crate::speech::Registered;
 use crate::store::{Store, StoreError};
 use samebit_chain::SenderOptions;
 use samebit_chain::protocol::{self, BlockLog, Protocol, ProtocolError};
-use samebit_chain::{ClientError, LogOptions};
+use samebit_chain::{ClientError, ContractReferee, LogOptions};
 use samebit_commit::{Tag, Words};
 use samebit_market::{Amount, JobId};
 use samebit_net::quic::{self, Quic};
 use samebit_net::{NetworkId, PeerAddress};
-use samebit_roles::{Arithmetic, Block, Party, Role, Said};
+use samebit_roles::{Block, Role, Said};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,14 +77,14 @@ pub enum StartError {
 /// [`StartError`].
 pub async fn start(
     config: Config,
-    wrap: impl FnOnce(Party<Arithmetic>) -> Box<dyn Machine>,
+    wrap: impl FnOnce(Party) -> Box<dyn Machine>,
     observer: Box<dyn Observer>,
 ) -> Result<Driver, StartError> {
     let Config { identity, protocol, first_block, .. } = config;
     let store = Store::open(&config.folder)?;
     let site = *protocol.site();
     let genesis = protocol.name_before(first_block).await?;
-    let party = Party::new(identity.owner(), identity.secret(), site, genesis, config.roles, Arithmetic);
+    let party = Party::new(identity.owner(), identity.secret(), site, genesis, config.roles, ContractReferee);
     let network = Quic::start(quic::Config {
         secret: identity.network(),
         network: network_id(&protocol),
@@ -103,6 +103,8 @@ pub async fn start(
     let (told, done) = mpsc::unbounded_channel();
     Ok(Driver {
         machine: wrap(party),
+        // What has no place in memory could not be used.
+        parcel_bytes: config.compute.memory.unwrap_or(PARCEL_BYTES),
         meter: config.compute.meter.clone(),
         executor: Executor::start(store.shelf().clone(), config.compute, told),
         directory: Directory::new(network_id(&protocol), config.peers),

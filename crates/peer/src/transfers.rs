@@ -5,11 +5,12 @@
 //! serve  <──Where── peer   Provide(file) ──> hash, size ──Here──> peer
 //! ```
 
-use crate::limits::{ASKING, PARCEL_BYTES, TRANSFER_PACE, TRANSFER_WAIT, TRANSFERS};
+use crate::limits::{ASKING, TRANSFER_PACE, TRANSFER_WAIT, TRANSFERS, UNWANTED};
 use crate::speech::{Here, Where};
 use crate::store::Shelf;
 use samebit_commit::Canonical;
 use samebit_market::Owner;
+use samebit_net::limits::FETCHES;
 use samebit_net::{Blob as Parcel, Command, PeerId, QuestionId, RequestId};
 use samebit_roles::Blob;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Transfers {
     shelf: Shelf,
+    /// Bytes of a parcel of which nothing else is known.
+    most: u64,
     requests: u64,
     /// Who was asked where a parcel is.
     asked: BTreeMap<RequestId, Fetching>,
@@ -44,6 +47,8 @@ struct Fetching {
     from: Owner,
     peer: PeerId,
     since: Instant,
+    /// When it was wanted last.
+    wanted: Instant,
 }
 
 impl Fetching {
@@ -60,10 +65,11 @@ impl Fetching {
 }
 
 impl Transfers {
-    /// Nothing on its way.
-    pub fn new(shelf: Shelf) -> Transfers {
+    /// Nothing on its way; a parcel of which nothing else is known has at most so many bytes.
+    pub fn new(shelf: Shelf, most: u64) -> Transfers {
         Transfers {
             shelf,
+            most,
             requests: 0,
             asked: BTreeMap::new(),
             fetching: BTreeMap::new(),
@@ -74,36 +80,50 @@ impl Transfers {
         }
     }
 
-    /// Asks a peer where a parcel is, unless that is under way; one that comes too slowly is asked of the next.
+    /// Asks a peer where a parcel is, unless that is under way; one that comes too slowly is asked of the next, and gives its place to another where
+    /// there is none left.
     pub fn fetch(&mut self, blob: Blob, bytes: Option<u64>, from: Owner, peer: PeerId) -> Vec<Command> {
+        let now = Instant::now();
+        let fetching = self.fetching.values_mut();
+        fetching.filter(|held| held.blob == blob).for_each(|held| held.wanted = now);
+        let mut commands = self.give_up(|held| held.wanted.elapsed() > UNWANTED);
         // What lies there to be looked at must not change.
         let is_asked = self.asked.values().any(|held| held.blob == blob && !held.is_silent())
             || self.checking.contains(&blob);
-        let under_way =
-            self.fetching.iter().find(|(_, held)| held.blob == blob).map(|(at, held)| (*at, *held));
-        let late =
-            under_way.filter(|(_, held)| held.is_late() && held.from != from).map(|(parcel, _)| parcel);
-        let is_busy = is_asked || (under_way.is_some() && late.is_none());
-        if is_busy || self.asked.len() + self.fetching.len() >= TRANSFERS {
-            return Vec::new();
+        let under_way = self.fetching.values().find(|held| held.blob == blob);
+        let is_coming = under_way.is_some_and(|held| !held.is_late() || held.from == from);
+        if is_asked || is_coming {
+            return commands;
         }
-        let mut commands = Vec::new();
-        if let Some(parcel) = late {
-            self.fetching.remove(&parcel);
-            commands.push(Command::Forget(parcel));
+        commands.extend(self.give_up(|held| held.blob == blob));
+        if self.fetching.len() >= FETCHES {
+            let late = self.fetching.values().filter(|held| held.is_late()).min_by_key(|held| held.since);
+            let late = late.map(|held| held.blob);
+            commands.extend(self.give_up(|held| Some(held.blob) == late));
+        }
+        if self.asked.len() + self.fetching.len() >= TRANSFERS {
+            return commands;
         }
         self.requests += 1;
         let request = RequestId(self.requests);
-        self.asked.insert(request, Fetching { blob, bytes, from, peer, since: Instant::now() });
+        self.asked.insert(request, Fetching { blob, bytes, from, peer, since: now, wanted: now });
         commands.push(Command::Ask { request, peer, body: Where(blob).to_bytes() });
         commands
+    }
+
+    /// Fetches such parcels no longer.
+    fn give_up(&mut self, is_such: impl Fn(&Fetching) -> bool) -> Vec<Command> {
+        self.fetching
+            .extract_if(.., |_, held| is_such(held))
+            .map(|(parcel, _)| Command::Forget(parcel))
+            .collect()
     }
 
     /// Begins to fetch what a peer says it has.
     pub fn answered(&mut self, request: RequestId, answer: Result<&[u8], String>) -> Option<Command> {
         let fetching = self.asked.remove(&request)?;
         let here = answer.and_then(|bytes| Here::from_bytes(bytes).map_err(|error| error.to_string()));
-        let is_right = |size| fetching.bytes.map_or(size <= PARCEL_BYTES, |bytes| size == bytes);
+        let is_right = |size| fetching.bytes.map_or(size <= self.most, |bytes| size == bytes);
         let here = here.and_then(|Here(parcel)| match is_right(parcel.size) {
             true => Ok(parcel),
             false => Err(format!("a parcel of {} bytes", parcel.size)),
@@ -228,9 +248,10 @@ mod tests {
     const OWNERS: [Owner; 2] = [Owner([1; 20]), Owner([2; 20])];
     const PEERS: [PeerId; 2] = [PeerId([1; 32]), PeerId([2; 32])];
     const PARCEL: Parcel = Parcel { hash: [7; 32], size: 100 };
+    const MOST: u64 = 1 << 20;
 
     fn transfers() -> Transfers {
-        Transfers::new(Shelf::at(Path::new("peer")))
+        Transfers::new(Shelf::at(Path::new("peer")), MOST)
     }
 
     fn request(commands: &[Command]) -> RequestId {
@@ -263,7 +284,7 @@ mod tests {
         }
         let mut transfers = transfers();
         let asked = request(&transfers.fetch(BLOB, None, OWNERS[0], PEERS[0]));
-        let huge = Here(Parcel { size: PARCEL_BYTES + 1, ..PARCEL });
+        let huge = Here(Parcel { size: MOST + 1, ..PARCEL });
         assert_eq!(transfers.answered(asked, Ok(&huge.to_bytes())), None);
     }
 
@@ -300,5 +321,52 @@ mod tests {
         let command = transfers.answered(asked, Ok(&Here(PARCEL).to_bytes()));
         assert!(matches!(command, Some(Command::Fetch { providers, .. }) if providers == [PEERS[1]]));
         assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[1])));
+    }
+
+    /// As many parcels under way as come at once.
+    fn crowded() -> Transfers {
+        let mut transfers = transfers();
+        for number in 0..FETCHES as u8 {
+            let asked = request(&transfers.fetch(blob(number), None, OWNERS[0], PEERS[0]));
+            let here = Here(parcel(number));
+            transfers.answered(asked, Ok(&here.to_bytes())).expect("it is fetched");
+        }
+        transfers
+    }
+
+    fn blob(number: u8) -> Blob {
+        Blob::State(Digest([number; 32]))
+    }
+
+    fn parcel(number: u8) -> Parcel {
+        Parcel { hash: [number; 32], ..PARCEL }
+    }
+
+    #[test]
+    fn one_that_comes_too_slowly_makes_room_for_another() {
+        let mut transfers = crowded();
+        assert_eq!(
+            transfers.fetch(blob(100), None, OWNERS[1], PEERS[1]).len(),
+            1,
+            "none is late: it is asked for only"
+        );
+        for number in [3, 5] {
+            let since = long_ago() + Duration::from_millis(number.into());
+            transfers.fetching.get_mut(&parcel(number)).expect("it is under way").since = since;
+        }
+        let commands = transfers.fetch(blob(101), None, OWNERS[1], PEERS[1]);
+        assert_eq!(commands[0], Command::Forget(parcel(3)), "the latest goes");
+        assert_eq!(commands.len(), 2);
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_is_not_fetched() {
+        let mut transfers = crowded();
+        for number in [3, 5] {
+            let long_ago = Instant::now().checked_sub(2 * UNWANTED).expect("the machine runs for so long");
+            transfers.fetching.get_mut(&parcel(number)).expect("it is under way").wanted = long_ago;
+        }
+        let commands = transfers.fetch(blob(0), None, OWNERS[0], PEERS[0]);
+        assert_eq!(commands, [3, 5].map(|number| Command::Forget(parcel(number))));
     }
 }

@@ -7,7 +7,7 @@ use samebit_ops::Cpu;
 use samebit_peer::{Compute, Executor, Part, Shelf, Store};
 use samebit_roles::party::{Outcome, Task};
 use samebit_roles::{Blob, Piece};
-use samebit_trace::{Job, parcel};
+use samebit_trace::{Job, Runner, parcel};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -77,6 +77,20 @@ fn a_machine_takes_on_what_it_can_run_in_time() {
     assert!(place.fits(takes(30), place.piece()), "two steps in a minute");
     assert!(!place.fits(takes(31), place.piece()));
     assert!(!place.fits(takes(u64::MAX), place.piece()));
+}
+
+#[test]
+fn who_can_run_a_step_but_not_trace_it_does_not_take_it_on() {
+    let place = Place::new();
+    let runner = Runner::new(place.job.clone(), compute().backend, &compute().settings(), Vec::new());
+    let engine = runner.as_ref().expect("a runner").engine();
+    let (run, traced) = (4 * engine.plan().words(), engine.traced_bytes().expect("a plan"));
+    let with = |memory| Compute { memory: Some(memory), ..compute() };
+    let runs =
+        |memory| Runner::new(place.job.clone(), compute().backend, &with(memory).settings(), Vec::new());
+    assert!(run < traced && runs(run).is_ok());
+    assert!(!place.fits(with(run), place.piece()) && !place.fits(with(traced - 1), place.piece()));
+    assert!(place.fits(with(traced), place.piece()));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use samebit_commit::{Canonical, Digest, Tag, Words};
 use samebit_market::{Amount, AttemptId, JobId, Owner, Seconds};
 use samebit_net::quic::{self, Quic};
 use samebit_net::{Command, Event, Network, NetworkId, PeerAddress, Secret, Topic};
-use samebit_peer::{Identity, Observer, Spoken};
-use samebit_roles::{Arithmetic, Ask, Notice, Party};
+use samebit_peer::{Identity, Observer, Party, Spoken};
+use samebit_roles::{Ask, Notice};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Watching {
 }
 
 impl Observer for Watching {
-    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+    fn changed(&mut self, party: &Party) -> ControlFlow<()> {
         let ledger = party.history().head();
         let mut seen = self.seen.lock().expect("no test panics with it");
         seen.job = ledger.market().jobs().next().map(|job| (job.id, ledger.now().time, job.attempts));

@@ -42,5 +42,7 @@ pub const NOTICES: usize = 1024;
 pub const RETENTION: u64 = 7 * 86_400;
 /// Seconds between two looks for what is kept for nothing.
 pub const SWEEP: u64 = 3_600;
+/// Segments of a job that a solver asks for: it has a secret for each, over which it makes a tree whenever it opens one.
+pub const SEGMENTS: u64 = 1 << 13;
 /// Segments that a solver runs ahead of its claims.
 pub const AHEAD: u64 = 64;

@@ -1,7 +1,7 @@
 //! The solver: asks for jobs, runs them, claims what it has run and answers for it.
 
 use crate::custodian::hold;
-use crate::limits::{AHEAD, ASK_LIFE, ASK_PERIOD};
+use crate::limits::{AHEAD, ASK_LIFE, ASK_PERIOD, SEGMENTS};
 use crate::message::{Ask, Holding, Notice, Piece, Purpose};
 use crate::party::{Desk, Lot, Ran};
 use crate::planted::{Bug, planted};
@@ -51,7 +51,11 @@ impl Solver {
         let piece = Piece { spec: job.spec, segment: SegmentId(job.settled), start: job.state };
         // A batch is claimed when half the time is over, whatever there is of it.
         if desk.fits(job, piece, Seconds(job.terms.claim_seconds.0 / 2)) {
-            let secrets = secrets(desk, job, attempt).root();
+            let secrets = match desk.hearsay.secrets.get(&(job.id, attempt)) {
+                Some(root) => *root,
+                None => secrets(desk, job, attempt).root(),
+            };
+            desk.hearsay.secrets.insert((job.id, attempt), secrets);
             let expiry = desk.now.plus(Seconds(ASK_LIFE));
             let price = self.price.plus(job.terms.tax());
             let ask = Ask { job: job.id, attempt, price, secrets, expiry };
@@ -64,7 +68,8 @@ impl Solver {
         let terms = &job.terms;
         let needed = terms.deposit.plus(terms.tax().times(terms.credit.into()));
         let is_named = [Owner::default(), desk.me].contains(&terms.solver);
-        self.price.plus(terms.tax()) <= terms.price
+        job.segments() <= SEGMENTS
+            && self.price.plus(terms.tax()) <= terms.price
             && is_named
             && job.poster != desk.me
             && desk.ledger.market().free(desk.me) >= needed

@@ -55,7 +55,7 @@ fn check(desk: &mut Desk<'_>, lot: &Lot<'_>, at: DrawId, draw: &Draw) {
     let mine = draw.places.iter().position(|place| place.seat.is_some_and(|(_, owner)| owner == desk.me));
     let Some(place) = mine else { return };
     let index = lot.index(draw.segment);
-    let Some(ran) = desk.run(lot.job, lot.piece(index)) else { return };
+    let Some(ran) = desk.run_in_time(lot, index) else { return };
     match draw.stage {
         DrawStage::Sealing if draw.places[place].seal.is_none() => seal(desk, lot, at, draw, place, &ran),
         DrawStage::Opening => open(desk, lot, at, draw, place, &ran),

@@ -31,7 +31,7 @@ impl Whistleblower {
         if !self.picks(desk, lot, index) || is_being_checked(lot, index) {
             return;
         }
-        let Some(ran) = desk.run(lot.job, lot.piece(index)) else { return };
+        let Some(ran) = desk.run_in_time(lot, index) else { return };
         if !lot.agrees(index, &ran) {
             accuse(desk, lot, index, false, 0);
             return;

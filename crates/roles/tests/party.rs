@@ -79,6 +79,8 @@ struct Town {
     waiting: Vec<Said>,
     peers: Vec<(Party<Arithmetic>, Vec<Record>)>,
     now: u64,
+    /// Until when every machine is too slow.
+    slow_until: u64,
     /// Everything that was sent, whether it was accepted or not.
     sent: Vec<(Owner, MarketMessage)>,
     /// What is kept no longer.
@@ -102,6 +104,7 @@ impl Town {
             waiting: Vec::new(),
             peers,
             now: 1_000,
+            slow_until: 0,
             sent: Vec::new(),
             dropped: Vec::new(),
         };
@@ -123,7 +126,7 @@ impl Town {
         match task {
             Task::Check { blob: Blob::Job(_), .. } => Outcome::Job(Box::new(outline())),
             Task::Check { .. } => Outcome::State,
-            Task::Weigh(..) => Outcome::Weighed(true),
+            Task::Weigh(..) => Outcome::Weighed(self.now >= self.slow_until),
             Task::Run(piece) => {
                 let segment = piece.segment.0;
                 Outcome::Ran(Ran { state: self.toy.state(segment), leaves: self.toy.leaves(segment) })
@@ -246,6 +249,17 @@ fn honest_peers_finish_a_job_and_its_end_is_delivered() {
     assert!(seats.len() == 3 && seats.iter().all(|seat| seat.rest == SEAT), "nobody was fined");
     let refused = |(_, message): &&(Owner, MarketMessage)| matches!(message, MarketMessage::Expire { .. });
     assert_eq!(town.sent.iter().filter(refused).count(), 0, "nobody was late");
+}
+
+#[test]
+fn a_machine_that_was_too_slow_for_a_job_is_looked_at_again() {
+    let mut town = Town::new(Script::terms());
+    town.slow_until = town.now + 120;
+    while town.now + BLOCK_SECONDS < town.slow_until {
+        town.block();
+        assert!(town.stage().is_none_or(|stage| stage == JobStage::Open));
+    }
+    town.run_to_the_end();
 }
 
 #[test]

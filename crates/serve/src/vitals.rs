@@ -1,8 +1,8 @@
 //! What was seen of a peer last.
 
 use samebit_market::{Amount, JobStage};
-use samebit_peer::{Meter, Observer};
-use samebit_roles::{Arithmetic, Message, Party};
+use samebit_peer::{Meter, Observer, Party};
+use samebit_roles::Message;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl Vitals {
         change(&mut self.seen.lock().expect("nobody panics with it"));
     }
 
-    fn look(&self, party: &Party<Arithmetic>) {
+    fn look(&self, party: &Party) {
         let ledger = party.history().head();
         let (market, me) = (ledger.market(), party.owner());
         let mut jobs: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -103,7 +103,7 @@ impl Observer for Watched {
         self.observer.sent(message, gas);
     }
 
-    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+    fn changed(&mut self, party: &Party) -> ControlFlow<()> {
         self.vitals.look(party);
         self.observer.changed(party)
     }

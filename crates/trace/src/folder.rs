@@ -32,7 +32,7 @@ pub const RECEIPT_BYTES_LIMIT: u64 = 1 << 30;
 /// The largest run.json, in bytes.
 pub const RECORD_BYTES_LIMIT: u64 = 1 << 20;
 /// The largest program, in bytes: its nodes take a few hundred each.
-pub const PROGRAM_BYTES_LIMIT: u64 = 1 << 28;
+pub const PROGRAM_BYTES_LIMIT: u64 = 1 << 26;
 
 /// A run's folder.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@
 mod admission;
 mod block;
 mod clock;
-mod evm;
+pub(crate) mod evm;
 mod genesis;
 mod pool;
 mod records;

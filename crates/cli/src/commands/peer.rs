@@ -8,7 +8,6 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::machine::{ChainConfig, Machine};
 use crate::memory::memory_bytes;
-use crate::progress::spin;
 use crate::screen::Screen;
 use crate::speed::Speed;
 use samebit_chain::protocol::Protocol;
@@ -23,13 +22,15 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 /// How often it is looked whether somebody asked to stop.
 pub const LOOK: Duration = Duration::from_millis(100);
+/// How long a measurement of the machine is good for.
+const MEASURED: Duration = Duration::from_secs(60);
 /// Letters of a message that are told.
 const TEXT: usize = 160;
 /// Chains on which lies are told and errors made.
@@ -51,7 +52,7 @@ pub fn peer(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcome 
         drill::pass(&arguments.dir, &machine, &protocol, screen).await?;
         let compute = Compute {
             memory: arguments.memory.or_else(memory_bytes),
-            step_time: step_time(arguments, &machine)?,
+            step_time: step_time(&machine),
             self_check: arguments.self_check,
             faults: arguments.inject_fault.clone(),
             ..Compute::new(machine.backend.clone(), machine.threads)
@@ -177,13 +178,23 @@ fn lie(name: LieName) -> Lie {
     }
 }
 
-/// How long steps take here: measured for whoever asks for jobs.
-fn step_time(arguments: &Arguments, machine: &Machine) -> Result<StepTime, Failure> {
-    if !arguments.roles.contains(&RoleName::Solver) {
-        return Ok(Arc::new(|_| Duration::ZERO));
-    }
-    let speed = spin("measuring this machine", || Speed::measure(machine))?;
-    Ok(Arc::new(move |job| Duration::try_from_secs_f64(speed.seconds(&job.program)).unwrap_or(Duration::MAX)))
+/// How long steps take here, measured when a job is in sight: what else the machine did when the peer started says little.
+fn step_time(machine: &Machine) -> StepTime {
+    let (machine, measured) = (machine.clone(), Mutex::new(None::<(Instant, Speed)>));
+    Arc::new(move |job| {
+        let mut measured = measured.lock().unwrap_or_else(PoisonError::into_inner);
+        if measured.is_none_or(|(at, _)| at.elapsed() > MEASURED) {
+            *measured = match Speed::measure(&machine) {
+                Ok(speed) => Some((Instant::now(), speed)),
+                Err(error) => {
+                    tracing::warn!(?error, "this machine could not be measured");
+                    None
+                }
+            };
+        }
+        let seconds = measured.map_or(f64::INFINITY, |(_, speed)| speed.seconds(&job.program));
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    })
 }
 
 fn say(driver: &Driver, metrics: Option<SocketAddr>, screen: &Screen) {

@@ -18,10 +18,10 @@ use crate::progress::{Progress, spin};
 use crate::screen::Screen;
 use samebit_commit::Digest;
 use samebit_market::{Amount, JobId, JobStage, MarketMessage, Seconds};
-use samebit_peer::{Compute, Config, Machine, Observer, PROTOCOL_VERSION, Shelf, Store, start};
+use samebit_peer::{Compute, Config, Machine, Observer, PROTOCOL_VERSION, Party, Shelf, Store, start};
 use samebit_recipe::{Prepared, save_model};
 use samebit_roles::party::{Action, Event};
-use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
+use samebit_roles::{Blob, Order, Role, Submitter, opening};
 use samebit_trace::{Cost, Ending, Folder, Job, Posted, Receipt, RunRecord, parcel};
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -290,7 +290,7 @@ async fn asked_to_leave(interrupt: Interrupt, is_unwanted: Arc<AtomicBool>) {
 
 /// The submitter, which takes its job back once it is not wanted any more, if the chain allows it.
 struct Unwanted {
-    party: Party<Arithmetic>,
+    party: Party,
     id: JobId,
     is_unwanted: Arc<AtomicBool>,
     /// The last block in which it was said.
@@ -320,7 +320,7 @@ impl Machine for Unwanted {
         self.party.recall(now, event)
     }
 
-    fn party(&self) -> &Party<Arithmetic> {
+    fn party(&self) -> &Party {
         &self.party
     }
 }
@@ -343,7 +343,7 @@ struct Watcher {
 }
 
 impl Observer for Watcher {
-    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+    fn changed(&mut self, party: &Party) -> ControlFlow<()> {
         let id = self.id;
         let Some(job) = party.history().head().job(id) else { return ControlFlow::Continue(()) };
         let mut seen = self.seen.lock().expect("nobody panics with it");

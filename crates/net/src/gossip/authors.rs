@@ -26,29 +26,26 @@ pub struct Authors {
 /// The sequence numbers that an author has used.
 #[derive(Clone, Debug, Default)]
 struct Author {
-    /// With the time at which each notice is over.
-    seen: BTreeMap<u64, Time>,
+    seen: BTreeSet<u64>,
     /// No notice at or below this one is fresh.
     floor: Option<u64>,
+    /// When all of them are over, those below the floor too: nothing that it said can be said again.
+    over: Time,
 }
 
 impl Author {
     fn has_seen(&self, sequence: u64) -> bool {
-        self.floor.is_some_and(|floor| sequence <= floor) || self.seen.contains_key(&sequence)
+        self.floor.is_some_and(|floor| sequence <= floor) || self.seen.contains(&sequence)
     }
 
     fn record(&mut self, sequence: u64, expires: Time) {
-        self.seen.insert(sequence, expires);
+        self.seen.insert(sequence);
+        self.over = self.over.max(expires);
         if self.seen.len() > AUTHOR_NOTICES {
-            let (lowest, _) = self.seen.pop_first().expect("it is not empty");
+            let lowest = self.seen.pop_first().expect("it is not empty");
             assert!(self.floor < Some(lowest), "the floor rises");
             self.floor = Some(lowest);
         }
-    }
-
-    /// Whether nothing that this author said can be said again.
-    fn is_over(&self, now: Time) -> bool {
-        self.seen.values().all(|&expires| expires <= now)
     }
 }
 
@@ -61,14 +58,24 @@ impl Authors {
     /// Replaces the authors that have a place of their own. What is remembered of the others becomes a stranger's.
     pub fn know(&mut self, peers: impl IntoIterator<Item = PeerId>, now: Time) {
         let peers: BTreeSet<PeerId> = peers.into_iter().collect();
-        // Whoever leaves is remembered even if strangers have no place left: nothing it said is heard twice.
+        // Whoever leaves is remembered even if strangers have no place left, so that nothing it said is heard twice.
         let gone = self.known.extract_if(.., |peer, _| !peers.contains(peer));
-        self.strangers.extend(gone.map(|(peer, (author, _))| (peer, author)));
+        let gone = gone.map(|(peer, (author, _))| (peer, author));
+        self.strangers.extend(gone.filter(|(_, author)| author.over > now));
+        self.bound();
         for peer in peers {
             let author = self.strangers.remove(&peer);
             let fresh = || (author.unwrap_or_default(), Bucket::new(AUTHOR_RATE, now));
             self.known.entry(peer).or_insert_with(fresh);
         }
+    }
+
+    /// Forgets whoever is over first, where a list that is left is more than fits: what they said may be heard twice.
+    fn bound(&mut self) {
+        let beyond = self.strangers.len().saturating_sub(STRANGERS + PEERS);
+        let mut ends: Vec<_> = self.strangers.iter().map(|(peer, author)| (author.over, *peer)).collect();
+        ends.sort_unstable();
+        ends.iter().take(beyond).for_each(|(_, peer)| drop(self.strangers.remove(peer)));
     }
 
     /// How a notice stands. A stranger for whom there is no place stands as one over the rate.
@@ -102,7 +109,7 @@ impl Authors {
     /// Whether a stranger has a place, making one if it can be made without letting an old notice be said again.
     fn has_place(&mut self, stranger: PeerId, now: Time) -> bool {
         if self.strangers.len() >= STRANGERS && !self.strangers.contains_key(&stranger) {
-            self.strangers.retain(|_, author| !author.is_over(now));
+            self.strangers.retain(|_, author| author.over > now);
         }
         self.strangers.len() < STRANGERS || self.strangers.contains_key(&stranger)
     }

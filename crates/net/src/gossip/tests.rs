@@ -1,6 +1,7 @@
 use super::*;
 use crate::limits::{AUTHOR_NOTICES, AUTHOR_RATE, LIVE_BYTES, LIVE_NOTICES, STRANGER_RATE, STRANGERS};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 const NETWORK: NetworkId = NetworkId([9; 32]);
 const START: Time = Time(1_700_000_000_000);
@@ -164,6 +165,42 @@ fn whoever_leaves_the_list_and_comes_back_is_not_heard_twice() {
     assert!(!ear.is_fresh(&bytes));
     ear.gossip.know([secret(1).peer()], START);
     assert!(!ear.is_fresh(&bytes));
+}
+
+#[test]
+fn what_is_below_the_floor_is_remembered_until_it_is_over() {
+    let mut ear = Ear::new();
+    let first = signed(1, 1, START + 600_000, b"");
+    assert!(ear.is_fresh(&first));
+    for sequence in 2..=AUTHOR_NOTICES as u64 + 1 {
+        ear.now = ear.now + 40;
+        assert!(ear.is_fresh(&signed(1, sequence, START + 30_000, b"")));
+    }
+    for author in 0..STRANGERS as u16 {
+        ear.now = ear.now + 40;
+        ear.is_fresh(&signed(100 + author, 1, START + 500_000, b""));
+    }
+    assert!(
+        ear.now > START + 30_000 && !ear.is_fresh(&first),
+        "all places are taken, and it is no stranger's first"
+    );
+}
+
+#[test]
+fn lists_may_follow_one_another_for_ever() {
+    let mut ear = Ear::new();
+    for list in 0..3 {
+        let authors = 1 + 3_000 * list..1 + 3_000 * (list + 1);
+        ear.gossip.know(authors.clone().map(|author| secret(author).peer()), START);
+        authors.for_each(|author| assert!(ear.is_fresh(&signed(author, 1, START + 60_000, b""))));
+    }
+    ear.gossip.know([], START);
+    assert!(ear.gossip.publish(TOPIC, 1_000, Vec::new(), START).is_ok());
+    // Some were forgotten; what they have said is heard again, and lives once.
+    ear.gossip.know((1..=3_000).map(|author| secret(author).peer()), START);
+    let again = (1..=3_000).filter(|author| ear.is_fresh(&signed(*author, 1, START + 60_000, b""))).count();
+    let live = ear.gossip.live(START);
+    assert!(again > 0 && live.iter().collect::<BTreeSet<_>>().len() == live.len(), "{again}");
 }
 
 #[test]

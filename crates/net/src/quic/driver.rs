@@ -6,7 +6,7 @@ use super::{Close, Config, SharedCounts, ask, call, fetch, now};
 use crate::gossip::{Gossip, Verdict};
 use crate::limits::{
     ASKED, BAN, BANNED, BLOB_BYTES, CALL_INTERVAL, CALL_PAUSE, EVENTS, FETCHES, INPUTS, NEIGHBOURS, PEERS,
-    PROVIDERS, REQUEST_BYTES,
+    PROVIDERS, REQUEST_BYTES, STRANGER_LINKS,
 };
 use crate::wire::Mismatch;
 use crate::{
@@ -362,6 +362,13 @@ impl Driver {
         self.tell(Event::Refused { peer: Some(peer), reason }).await;
     }
 
+    /// Whether a link that a peer has begun may stay: strangers leave places for the list.
+    fn has_place(&self, peer: PeerId) -> bool {
+        let is_stranger = |peer: &PeerId| !self.book.contains_key(peer);
+        let strangers = self.links.keys().filter(|peer| is_stranger(peer)).count();
+        !is_stranger(&peer) || self.links.contains_key(&peer) || strangers < STRANGER_LINKS
+    }
+
     /// Takes a connection that is set up. Of two with one peer, both sides keep the one that the lesser peer began, or the later of two
     /// that the same one began; the other carries what is under way on it, and no more.
     async fn link(&mut self, peer: PeerId, connection: Connection, place: Option<super::gate::Place>) {
@@ -369,6 +376,10 @@ impl Driver {
             return connection.close(Close::Banned.into(), b"you broke the rules");
         }
         let has_called = place.is_none();
+        if !has_called && !self.has_place(peer) {
+            self.counts.update(|counts| counts.turned_away += 1);
+            return connection.close(Close::Full.into(), b"there is no place for more strangers");
+        }
         if let Some(place) = place {
             let connection = connection.clone();
             tokio::spawn(async move {

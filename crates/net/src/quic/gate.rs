@@ -1,6 +1,6 @@
 //! Places for connections that others begin: so many at once, so many from one address.
 
-use crate::limits::{HANDSHAKES, LINKS, LINKS_OF_ADDRESS};
+use crate::limits::{HANDSHAKES, HANDSHAKES_OF_ADDRESS, LINKS, LINKS_OF_ADDRESS};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -11,10 +11,21 @@ pub struct Gate(Arc<Mutex<Places>>);
 
 #[derive(Debug, Default)]
 struct Places {
+    all: Count,
+    /// By address, of those that have a place.
+    addresses: BTreeMap<IpAddr, Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
     handshakes: usize,
     links: usize,
-    /// By address, of those that have a place in either.
-    addresses: BTreeMap<IpAddr, usize>,
+}
+
+impl Count {
+    fn of(&mut self, is_link: bool) -> &mut usize {
+        if is_link { &mut self.links } else { &mut self.handshakes }
+    }
 }
 
 /// What is done with somebody who knocks.
@@ -41,17 +52,19 @@ impl Gate {
     pub fn knock(&self, address: Option<IpAddr>, is_proved: bool) -> Entry {
         let address = group(address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)));
         let mut places = self.0.lock().expect("nothing panics at the gate");
-        if places.handshakes >= HANDSHAKES
-            || places.links >= LINKS
-            || places.addresses.get(&address).is_some_and(|&count| count >= LINKS_OF_ADDRESS)
+        let (all, own) = (places.all, places.addresses.get(&address).copied().unwrap_or_default());
+        if all.handshakes >= HANDSHAKES
+            || all.links >= LINKS
+            || own.handshakes >= HANDSHAKES_OF_ADDRESS
+            || own.handshakes + own.links >= LINKS_OF_ADDRESS
         {
             return Entry::Full;
         }
-        if places.handshakes >= HANDSHAKES / 2 && !is_proved {
+        if all.handshakes >= HANDSHAKES / 2 && !is_proved {
             return Entry::Prove;
         }
-        places.handshakes += 1;
-        *places.addresses.entry(address).or_default() += 1;
+        places.all.handshakes += 1;
+        places.addresses.entry(address).or_default().handshakes += 1;
         Entry::Place(Place { gate: self.clone(), address, is_link: false })
     }
 }
@@ -62,18 +75,21 @@ impl Place {
         assert!(!self.is_link, "a place is settled once");
         self.is_link = true;
         let mut places = self.gate.0.lock().expect("nothing panics at the gate");
-        places.handshakes -= 1;
-        places.links += 1;
+        let Places { all, addresses } = &mut *places;
+        for count in [Some(all), addresses.get_mut(&self.address)].into_iter().flatten() {
+            count.handshakes -= 1;
+            count.links += 1;
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut places = self.gate.0.lock().expect("nothing panics at the gate");
-        *(if self.is_link { &mut places.links } else { &mut places.handshakes }) -= 1;
-        let count = places.addresses.get_mut(&self.address).expect("a place has an address");
-        *count -= 1;
-        if *count == 0 {
+        *places.all.of(self.is_link) -= 1;
+        let own = places.addresses.get_mut(&self.address).expect("a place has an address");
+        *own.of(self.is_link) -= 1;
+        if *own == Count::default() {
             places.addresses.remove(&self.address);
         }
     }
@@ -130,7 +146,18 @@ mod tests {
         drop((places, more));
         assert!(matches!(gate.knock(address(1), true), Entry::Place(_)));
         let places = gate.0.lock().expect("nothing panics");
-        assert_eq!((places.handshakes, places.links, places.addresses.len()), (0, 0, 0));
+        assert!(places.all == Count::default() && places.addresses.is_empty(), "{places:?}");
+    }
+
+    #[test]
+    fn one_address_does_not_take_all_handshakes() {
+        let gate = Gate::default();
+        let mut places: Vec<Place> =
+            (0..HANDSHAKES_OF_ADDRESS).map(|_| place(gate.knock(address(1), true))).collect();
+        assert!(matches!(gate.knock(address(1), true), Entry::Full));
+        assert!(matches!(gate.knock(address(2), false), Entry::Place(_)));
+        places[0].settle();
+        assert!(matches!(gate.knock(address(1), true), Entry::Place(_)), "a link is no handshake");
     }
 
     #[test]

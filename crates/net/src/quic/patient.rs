@@ -6,6 +6,9 @@ use iroh::endpoint::{SendStream, VarInt};
 use std::io;
 use tokio::time::timeout;
 
+/// What the reader is told.
+const GIVEN_UP: VarInt = VarInt::from_u32(0);
+
 /// Gives up on a reader that takes nothing for [`STALL_WAIT`].
 #[derive(Debug)]
 pub struct Patient(pub SendStream);
@@ -14,17 +17,30 @@ async fn within(work: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     timeout(STALL_WAIT, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
+impl Patient {
+    /// Lets go of what is written and not taken, if the reader is given up: a stream that is only dropped keeps it.
+    fn or_reset(&mut self, written: io::Result<()>) -> io::Result<()> {
+        if written.is_err() {
+            self.0.reset(GIVEN_UP).ok();
+        }
+        written
+    }
+}
+
 impl iroh_blobs::util::SendStream for Patient {
     async fn send_bytes(&mut self, bytes: Bytes) -> io::Result<()> {
-        within(iroh_blobs::util::SendStream::send_bytes(&mut self.0, bytes)).await
+        let written = within(iroh_blobs::util::SendStream::send_bytes(&mut self.0, bytes)).await;
+        self.or_reset(written)
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        within(iroh_blobs::util::SendStream::send(&mut self.0, bytes)).await
+        let written = within(iroh_blobs::util::SendStream::send(&mut self.0, bytes)).await;
+        self.or_reset(written)
     }
 
     async fn sync(&mut self) -> io::Result<()> {
-        within(iroh_blobs::util::SendStream::sync(&mut self.0)).await
+        let written = within(iroh_blobs::util::SendStream::sync(&mut self.0)).await;
+        self.or_reset(written)
     }
 
     fn reset(&mut self, code: VarInt) -> io::Result<()> {

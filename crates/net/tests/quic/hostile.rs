@@ -3,7 +3,9 @@
 use crate::common::attacker::{Attacker, frame};
 use crate::common::{NETWORK, PATIENCE, Peer};
 use iroh::endpoint::Connection;
-use samebit_net::limits::{HANDSHAKES, LINKS_OF_ADDRESS, NOTICE_BYTES, REQUEST_BYTES, STREAMS};
+use samebit_net::limits::{
+    HANDSHAKES_OF_ADDRESS, LINKS_OF_ADDRESS, NOTICE_BYTES, REQUEST_BYTES, STRANGER_LINKS, STREAMS,
+};
 use samebit_net::wire::{Hello, NOTICE_FRAME_BYTES, STREAM_BLOB, STREAM_REQUEST};
 use samebit_net::{Event, Network, PeerAddress};
 use std::time::Duration;
@@ -150,7 +152,7 @@ async fn half_open_connections_are_limited_and_end() {
     let mut victim = Peer::start(1).await;
     let at = victim.address();
     let mut held = Vec::new();
-    for number in 0..HANDSHAKES.min(LINKS_OF_ADDRESS) as u8 + 4 {
+    for number in 0..HANDSHAKES_OF_ADDRESS as u8 + 4 {
         let attacker = Attacker::new(20 + number).await;
         let connecting = tokio::time::timeout(Duration::from_secs(2), attacker.try_connect(&at)).await;
         held.push((attacker, connecting.ok().and_then(Result::ok)));
@@ -163,8 +165,32 @@ async fn half_open_connections_are_limited_and_end() {
     for connection in held.iter().filter_map(|(_, connection)| connection.as_ref()).take(3) {
         closed(connection).await;
     }
-    until(|| victim.counts().turned_away as usize >= HANDSHAKES / 2).await;
+    until(|| victim.counts().turned_away as usize >= HANDSHAKES_OF_ADDRESS).await;
     honest_is_served(&mut victim, &at).await;
+}
+
+/// Links cost keys nothing: those of strangers leave places for the peers of the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_do_not_take_all_links() {
+    let mut victim = Peer::start(1).await;
+    let at = victim.address();
+    let mut held = Vec::new();
+    for number in 0..STRANGER_LINKS {
+        let address = format!("127.0.0.{}:0", 2 + number / LINKS_OF_ADDRESS);
+        let attacker = Attacker::at(2 + number as u8, &address).await;
+        let connection = attacker.link(&at).await;
+        held.push((attacker, connection));
+    }
+    let late = Attacker::at(100, "127.0.0.100:0").await;
+    let connection = late.link(&at).await;
+    let reason = closed(&connection).await;
+    assert!(reason.contains("strangers"), "{reason}");
+    let mut honest = Peer::start(200).await;
+    victim.know(&[honest.address()]);
+    honest.know(&[at.clone()]);
+    let (answer, ()) = tokio::join!(honest.ask(at.peer, b"abc"), victim.reply());
+    assert_eq!(answer, Ok(b"cba".to_vec()));
+    assert!(held.iter().all(|(_, connection)| connection.close_reason().is_none()), "who is there stays");
 }
 
 /// Datagrams that are no QUIC, or only look like it.

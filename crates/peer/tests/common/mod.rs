@@ -9,8 +9,8 @@ use samebit_graph::fixtures::{Dims, gpt};
 use samebit_market::{Amount, Owner, Ppm, Seconds, Terms};
 use samebit_net::{Network, PeerAddress};
 use samebit_ops::Cpu;
-use samebit_peer::{Compute, Config, Identity, Machine, Observer, Store, start};
-use samebit_roles::{Arithmetic, Blob, Order, Party, Role, Submitter, opening};
+use samebit_peer::{Compute, Config, Identity, Machine, Observer, Party, Store, start};
+use samebit_roles::{Blob, Order, Role, Submitter, opening};
 use samebit_trace::{Fault, Job, Runner, parcel};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -192,7 +192,7 @@ impl Town {
 struct Until;
 
 impl Observer for Until {
-    fn changed(&mut self, party: &Party<Arithmetic>) -> ControlFlow<()> {
+    fn changed(&mut self, party: &Party) -> ControlFlow<()> {
         let ledger = party.history().head();
         let Some(job) = ledger.market().jobs().next() else { return ControlFlow::Continue(()) };
         let has_all = ledger.settled(job.id).iter().all(|root| party.records().holds(Blob::State(*root)));

@@ -24,8 +24,10 @@ pub struct Hearsay {
     pub holdings: BTreeMap<Holding, BTreeSet<Owner>>,
     /// Who has sent something else than was asked for.
     pub false_blobs: BTreeSet<(Blob, Owner)>,
-    /// Whether this machine can run pieces in the time that it has for them.
-    pub fits: BTreeMap<(Piece, Seconds), bool>,
+    /// Pieces that this machine can run in so many seconds.
+    pub fits: BTreeSet<(Piece, Seconds)>,
+    /// The root over all secrets of an attempt that was asked for: it is worked out once.
+    pub secrets: BTreeMap<(JobId, AttemptId), Digest>,
     /// What shows interior leaves.
     pub evidence: BTreeMap<(Piece, u64), Evidence>,
 }
@@ -36,11 +38,11 @@ impl Hearsay {
         let stage = |job: &JobId| ledger.job(*job).map(|job| job.stage);
         self.asks.retain(|(job, _), _| stage(job) == Some(JobStage::Open));
         self.holdings.retain(|holding, _| stage(&holding.job) == Some(JobStage::Running));
-        let is_open = |piece: &Piece| {
-            let mut open = ledger.market().jobs().filter(|job| job.stage == JobStage::Open);
-            open.any(|job| (job.spec, job.state) == (piece.spec, piece.start))
-        };
-        self.fits.retain(|(piece, _), _| is_open(piece));
+        self.secrets.retain(|(job, _), _| stage(job) == Some(JobStage::Open));
+        let is_under_way = |job: &&Job| [JobStage::Open, JobStage::Running].contains(&job.stage);
+        let under_way: BTreeSet<Digest> =
+            ledger.market().jobs().filter(is_under_way).map(|job| job.spec).collect();
+        self.fits.retain(|(piece, _)| under_way.contains(&piece.spec));
     }
 }
 
@@ -51,7 +53,7 @@ pub struct Desk<'a> {
     pub now: Seconds,
     pub ledger: &'a Ledger,
     pub records: &'a Records,
-    pub hearsay: &'a Hearsay,
+    pub hearsay: &'a mut Hearsay,
     pub wants: Vec<Want>,
 }
 
@@ -189,8 +191,11 @@ impl<'a> Desk<'a> {
         false
     }
 
-    /// Whether every state of a batch is held; wants all that are not.
+    /// Whether every state of a batch is held; wants all that are not: first the job, which says how large they are.
     pub fn fetch_all(&mut self, lot: &Lot<'_>, providers: &[Owner]) -> bool {
+        if !self.fetch(lot.job.spec, Blob::Job(lot.job.spec), providers) {
+            return false;
+        }
         let states = lot.posted.leaves.iter().map(|leaf| Blob::State(leaf.state));
         let missing = states.filter(|state| !self.fetch(lot.job.spec, *state, providers)).count();
         missing == 0
@@ -207,17 +212,21 @@ impl<'a> Desk<'a> {
         None
     }
 
-    /// Whether this machine can run a piece in so many seconds; finds it out, if that is not known.
+    /// What running the segment with this index in a batch gives, as [`Desk::run`], where this machine can run it while a verifier may seal, or in twice
+    /// that time, since it is only reckoned: one that would keep it for ever is not begun.
+    pub fn run_in_time(&mut self, lot: &Lot<'_>, index: usize) -> Option<Ran> {
+        let (piece, seconds) = (lot.piece(index), Seconds(lot.job.terms.seal_seconds.0.saturating_mul(2)));
+        let is_begun = self.records.ran(&piece).is_some() || self.fits(lot.job, piece, seconds);
+        is_begun.then(|| self.run(lot.job, piece)).flatten()
+    }
+
+    /// Whether this machine can run a piece in so many seconds; finds it out, if that is not known, and looks again where it could not.
     pub fn fits(&mut self, job: &Job, piece: Piece, seconds: Seconds) -> bool {
-        match self.hearsay.fits.get(&(piece, seconds)) {
-            Some(fits) => *fits,
-            None => {
-                if self.has(job, piece) {
-                    self.compute(Task::Weigh(piece, seconds));
-                }
-                false
-            }
+        let fits = self.hearsay.fits.contains(&(piece, seconds));
+        if !fits && self.has(job, piece) {
+            self.compute(Task::Weigh(piece, seconds));
         }
+        fits
     }
 
     /// Whether all that running a piece takes is held; wants it, if not: first the job, which says how large the state is.

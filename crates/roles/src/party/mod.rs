@@ -198,6 +198,18 @@ impl<R: Referee> Party<R> {
         actions
     }
 
+    /// Whether a notice is about something of this peer's, whoever says it.
+    pub fn concerns(&self, notice: &Notice) -> bool {
+        let job = |id| self.history.head().job(id);
+        match notice {
+            Notice::Ask(ask) => job(ask.job).is_some_and(|job| job.poster == self.me),
+            Notice::Holds(holding) => {
+                let running = job(holding.job).and_then(|job| job.attempt.as_ref());
+                running.is_some_and(|running| running.solver == self.me)
+            }
+        }
+    }
+
     /// Whether a notice of somebody's is one that the roles go by.
     pub fn remembers(&self, from: Owner, notice: &Notice) -> bool {
         let Hearsay { asks, holdings, .. } = &self.hearsay;
@@ -272,8 +284,8 @@ impl<R: Referee> Party<R> {
                 }
                 return Vec::new();
             }
-            (Task::Weigh(piece, seconds), Outcome::Weighed(fits)) => {
-                self.hearsay.fits.insert((piece, seconds), fits);
+            (Task::Weigh(piece, seconds), Outcome::Weighed(true)) => {
+                self.hearsay.fits.insert((piece, seconds));
                 return Vec::new();
             }
             (Task::Run(piece), Outcome::Ran(ran)) => Record::Ran(piece, ran),
@@ -347,14 +359,14 @@ impl<R: Referee> Party<R> {
     }
 
     /// Everything that the roles want now, met or not, and the questions in which this peer stands by a claim.
-    fn wants(&self) -> (Vec<Want>, Vec<arguing::Standing>) {
+    fn wants(&mut self) -> (Vec<Want>, Vec<arguing::Standing>) {
         let mut desk = Desk {
             me: self.me,
             secret: self.secret,
             now: self.now,
             ledger: self.history.head(),
             records: &self.records,
-            hearsay: &self.hearsay,
+            hearsay: &mut self.hearsay,
             wants: Vec::new(),
         };
         for role in &self.roles {

@@ -9,7 +9,7 @@ use crate::limits::{DOUBLINGS, REFETCH, RESEND, RETRY};
 use crate::message::{Blob, Message, Notice};
 use samebit_commit::Digest;
 use samebit_market::{Owner, Seconds};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of a want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,8 @@ pub struct Pace {
 impl Pace {
     /// Forgets what is not wanted any more.
     pub fn keep(&mut self, wants: &[Want]) {
-        self.efforts.retain(|key, _| wants.iter().any(|want| want.key == *key));
+        let wanted: BTreeSet<Key> = wants.iter().map(|want| want.key).collect();
+        self.efforts.retain(|key, _| wanted.contains(key));
     }
 
     /// Whether a want is to be met now, and how often it was before.

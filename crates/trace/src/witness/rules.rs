@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Rule {
-    /// The bytes are no node: a tag is unknown, bytes are missing or left over.
+    /// The bytes are no node: a tag is unknown, a name is not ASCII, bytes are missing or left over.
     Bytes = 1,
     /// It reads a node that is not before it.
     NotEarlier = 2,
@@ -112,6 +112,9 @@ impl<'a> Walk<'a> {
         let name = self.number::<2>()? as usize;
         limit(name <= OPERATOR_NAME_LIMIT)?;
         let fixed = self.take(name + 2)?;
+        if !fixed[..name].is_ascii() {
+            return Err(Rule::Bytes);
+        }
         self.dtype = match fixed[name] {
             0 => DType::F32,
             1 => DType::U32,

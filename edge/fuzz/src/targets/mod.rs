@@ -41,7 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "job_parcel", run: job_parcel::run, memory: 4 * MIB },
     Target { name: "model_config", run: model_config::run, memory: MIB },
     Target { name: "net", run: net::run, memory: 256 * KIB },
-    Target { name: "program", run: program::run, memory: 64 * KIB },
+    Target { name: "program", run: program::run, memory: 2 * MIB },
     Target { name: "receipt", run: receipt::run, memory: 64 * KIB },
     Target { name: "records", run: records::run, memory: 64 * KIB },
     Target { name: "requests", run: requests::run, memory: 64 * MIB },

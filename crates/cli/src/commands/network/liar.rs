@@ -1,20 +1,19 @@
 //! A peer that lies: the production roles, with some of what they want done bent on its way out, as in the simulator.
 
 use samebit_market::Seconds;
-use samebit_peer::Machine;
+use samebit_peer::{Machine, Party};
 use samebit_roles::party::{Action, Event};
-use samebit_roles::{Arithmetic, Party};
 use samebit_sim::{Bent, Lie};
 
 /// See the module.
 pub struct Liar {
-    party: Party<Arithmetic>,
+    party: Party,
     lies: Vec<Lie>,
 }
 
 impl Liar {
     /// A peer that tells these lies.
-    pub fn new(party: Party<Arithmetic>, lies: Vec<Lie>) -> Liar {
+    pub fn new(party: Party, lies: Vec<Lie>) -> Liar {
         Liar { party, lies }
     }
 
@@ -49,7 +48,7 @@ impl Machine for Liar {
         self.bend(now, actions)
     }
 
-    fn party(&self) -> &Party<Arithmetic> {
+    fn party(&self) -> &Party {
         &self.party
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::commands::peer::failed;
 use crate::failure::Failure;
-use samebit_chain::LogOptions;
 use samebit_chain::protocol::{self, BlockLog, Protocol};
+use samebit_chain::{ContractReferee, LogOptions};
 use samebit_market::Moment;
 use samebit_peer::roles_block;
-use samebit_roles::{Arithmetic, Ledger, Logged, Said};
+use samebit_roles::{Ledger, Logged, Said};
 
 /// A message that the contracts have accepted.
 pub struct Told<'a> {
@@ -71,7 +71,7 @@ impl Reader {
         }
         self.ledger.begin(&block);
         for said in &block.said {
-            let logged = self.ledger.apply(&Arithmetic, said.sender, &said.message);
+            let logged = self.ledger.apply(&ContractReferee, said.sender, &said.message);
             let logged = logged.map_err(|error| {
                 failed(format!("the chain has accepted what this version refuses: {error}"))
             })?;

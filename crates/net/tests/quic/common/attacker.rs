@@ -15,12 +15,16 @@ pub struct Attacker {
 
 impl Attacker {
     pub async fn new(number: u8) -> Self {
+        Self::at(number, "127.0.0.1:0").await
+    }
+
+    pub async fn at(number: u8, address: &str) -> Self {
         let endpoint = Endpoint::builder(presets::Minimal)
             .secret_key(SecretKey::from_bytes(&[number; 32]))
             .alpns(vec![ALPN.to_vec()])
             .relay_mode(RelayMode::Disabled)
             .clear_ip_transports()
-            .bind_addr("127.0.0.1:0")
+            .bind_addr(address)
             .expect("an address")
             .bind()
             .await

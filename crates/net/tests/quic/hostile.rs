@@ -182,7 +182,7 @@ async fn strangers_do_not_take_all_links() {
         held.push((attacker, connection));
     }
     let late = Attacker::at(100, "127.0.0.100:0").await;
-    let connection = late.link(&at).await;
+    let (connection, _) = late.say_hello(&at, &Hello::bytes(NETWORK)).await;
     let reason = closed(&connection).await;
     assert!(reason.contains("strangers"), "{reason}");
     let mut honest = Peer::start(200).await;

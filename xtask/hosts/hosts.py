@@ -180,6 +180,11 @@ class Town:
         ran = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         return json.loads(ran.stdout)["jobs"] if ran.returncode == 0 else []
 
+    def solver(self):
+        """Who has the job: whichever of the two has asked first."""
+        logs = {name: open(os.path.join(self.folder, f"{name}.log")).read() for name in ("solver-a", "solver-b")}
+        return next(name for name, log in logs.items() if "Claim" in log)
+
 
 def play(town):
     with open(os.path.join(town.folder, "text.txt"), "w") as text:
@@ -222,7 +227,7 @@ def play(town):
             cut_until = None
         if claimed >= 1 and claimed_at_kill is None:
             print(f"{time.monotonic() - begun:6.1f} s  the solver is killed with signal 9; it has claimed {claimed} segments", flush=True)
-            town.children["solver-a"].send_signal(signal.SIGKILL)
+            town.children[town.solver()].send_signal(signal.SIGKILL)
             claimed_at_kill = claimed
     assert town.children["submitter"].returncode == 0, "the submitter has failed"
     assert claimed_at_kill is not None, "the job was done before the solver could be killed"

@@ -187,7 +187,7 @@ async fn strangers_do_not_take_all_links() {
     assert!(reason.contains("strangers"), "{reason}");
     let mut honest = Peer::start(200).await;
     victim.know(&[honest.address()]);
-    honest.know(&[at.clone()]);
+    honest.know(std::slice::from_ref(&at));
     let (answer, ()) = tokio::join!(honest.ask(at.peer, b"abc"), victim.reply());
     assert_eq!(answer, Ok(b"cba".to_vec()));
     assert!(held.iter().all(|(_, connection)| connection.close_reason().is_none()), "who is there stays");

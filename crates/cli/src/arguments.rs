@@ -369,7 +369,7 @@ pub struct Submit {
     /// Where the result goes; given again, the job is followed on
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The most that the job may cost; `market.budget` of the job file if absent
+    /// The most that the job may cost; `market.budget` of the job file if absent, 100 if that is, too
     #[arg(long, value_name = "AMOUNT", value_parser = crate::commands::network::amount::parse)]
     pub budget: Option<samebit_market::Amount>,
     /// The share of segments that is checked; `market.draw` of the job file if absent

@@ -38,7 +38,10 @@ impl Progress {
     pub fn step(&mut self, loss: Option<f32>) {
         self.done += 1;
         let loss = loss.map(|loss| format!("loss {loss:.4}  ")).unwrap_or_default();
-        let rate = amount(self.tokens_per_second(), "tokens/s");
+        let rate = match self.tokens_per_step {
+            0 => String::new(),
+            _ => amount(self.tokens_per_second(), "tokens/s"),
+        };
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{loss}{rate}"));
             bar.set_position(self.done);

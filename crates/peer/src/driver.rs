@@ -13,7 +13,7 @@ use crate::enrolment::{Duty, Enrolment};
 use crate::executor::Executor;
 use crate::identity::Identity;
 use crate::letters::{Letters, word};
-use crate::limits::{DRAIN, NOTICE_LIFE, SENDING};
+use crate::limits::{DRAIN, NOTICE_LIFE, REFUSALS, SENDING};
 use crate::machine::Machine;
 use crate::meter::Meter;
 use crate::observer::Observer;
@@ -26,9 +26,10 @@ use samebit_commit::Canonical;
 use samebit_dispute::{Message as Argument, Question, QuestionId};
 use samebit_market::{Amount, Message as MarketOrMoney, Owner, Seconds, StakeMessage};
 use samebit_net::quic::Quic;
-use samebit_net::{Command, Event as Heard, Network, Topic};
+use samebit_net::{Command, Event as Heard, Network, PeerId, Topic};
 use samebit_roles::party::{Action, Event, Outcome, Ran, Task};
 use samebit_roles::{Blob, Block, Message};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, watch};
@@ -97,6 +98,8 @@ struct Running {
     letters: Letters,
     transfers: Transfers,
     sending: JoinSet<Vec<Sent>>,
+    /// Why there is no link with a peer, as it was told last.
+    refusals: BTreeMap<PeerId, String>,
     now: Seconds,
     /// Whether the chain was read to its end once: until then nothing is done about what is long over.
     is_current: bool,
@@ -119,6 +122,7 @@ impl Driver {
             letters,
             transfers,
             sending: JoinSet::new(),
+            refusals: BTreeMap::new(),
             now: Seconds(0),
             is_current: false,
         };
@@ -382,8 +386,10 @@ impl Running {
             Heard::Asked { question, peer, body } => self.asked(question, peer, &body),
             Heard::Answered { request, answer } => {
                 let answer = answer.as_deref().map_err(ToString::to_string);
-                let command = self.transfers.answered(request, answer);
-                self.commands(command);
+                match self.transfers.answered(request, answer) {
+                    Ok(command) => self.commands(command),
+                    Err(blob) => return self.tell(Event::Absent(blob)),
+                }
                 Ok(GO_ON)
             }
             Heard::Provided { path, blob } => {
@@ -407,10 +413,11 @@ impl Running {
                 }
             }
             Heard::Refused { peer, reason } => {
-                tracing::warn!(?peer, reason, "refused");
+                self.refused(peer, reason);
                 Ok(GO_ON)
             }
             Heard::Up(peer) => {
+                self.refusals.remove(&peer);
                 tracing::debug!(?peer, "up");
                 Ok(GO_ON)
             }
@@ -419,6 +426,18 @@ impl Running {
                 Ok(GO_ON)
             }
             _ => Ok(GO_ON),
+        }
+    }
+
+    /// Who is gone is called again and again: it is told once.
+    fn refused(&mut self, peer: Option<PeerId>, reason: String) {
+        let told = peer.and_then(|peer| self.refusals.insert(peer, reason.clone()));
+        if self.refusals.len() > REFUSALS {
+            self.refusals.clear();
+        }
+        match told.as_ref() == Some(&reason) {
+            true => tracing::debug!(?peer, reason, "refused"),
+            false => tracing::warn!(?peer, reason, "refused"),
         }
     }
 
@@ -450,7 +469,7 @@ impl Running {
         self.tell(Event::Tick)
     }
 
-    fn asked(&mut self, question: samebit_net::QuestionId, peer: samebit_net::PeerId, body: &[u8]) -> Step {
+    fn asked(&mut self, question: samebit_net::QuestionId, peer: PeerId, body: &[u8]) -> Step {
         let Ok(Where(blob)) = Where::from_bytes(body) else {
             let answer = Err("this question is not understood".to_owned());
             self.command(Command::Answer { question, answer });

@@ -12,6 +12,8 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 pub const BLOCKS: usize = 4_096;
 /// Transactions under way.
 pub const SENDING: usize = 64;
+/// Peers of which it is remembered why there is no link with them.
+pub const REFUSALS: usize = 4_096;
 /// Signatures of others that are remembered.
 pub const SIGNATURES: usize = 4_096;
 /// Parcels that are asked for or fetched at once.

@@ -119,9 +119,16 @@ impl Transfers {
             .collect()
     }
 
-    /// Begins to fetch what a peer says it has.
-    pub fn answered(&mut self, request: RequestId, answer: Result<&[u8], String>) -> Option<Command> {
-        let fetching = self.asked.remove(&request)?;
+    /// Begins to fetch what a peer says it has, if it is still wanted of it.
+    ///
+    /// # Errors
+    /// The blob that it does not have.
+    pub fn answered(
+        &mut self,
+        request: RequestId,
+        answer: Result<&[u8], String>,
+    ) -> Result<Option<Command>, Blob> {
+        let Some(fetching) = self.asked.remove(&request) else { return Ok(None) };
         let here = answer.and_then(|bytes| Here::from_bytes(bytes).map_err(|error| error.to_string()));
         let is_right = |size| fetching.bytes.map_or(size <= self.most, |bytes| size == bytes);
         let here = here.and_then(|Here(parcel)| match is_right(parcel.size) {
@@ -132,18 +139,18 @@ impl Transfers {
             Ok(parcel) => parcel,
             Err(reason) => {
                 tracing::debug!(from = %fetching.from, blob = ?fetching.blob, reason, "it is not there");
-                return None;
+                return Err(fetching.blob);
             }
         };
         // One who was silent for long answers after another, or says of one parcel that it is another.
         let is_under_way = self.fetching.values().any(|held| held.blob == fetching.blob);
         if is_under_way || self.fetching.contains_key(&parcel) || self.checking.contains(&fetching.blob) {
-            return None;
+            return Ok(None);
         }
         self.asked.retain(|_, held| held.blob != fetching.blob);
         self.fetching.insert(parcel, fetching);
         let path = self.shelf.incoming(fetching.blob, fetching.from);
-        Some(Command::Fetch { blob: parcel, providers: vec![fetching.peer], path })
+        Ok(Some(Command::Fetch { blob: parcel, providers: vec![fetching.peer], path }))
     }
 
     /// What has come, if it has. The transport is to forget it: the file is going to be moved.
@@ -280,12 +287,12 @@ mod tests {
             let mut transfers = transfers();
             let asked = request(&transfers.fetch(BLOB, bytes, OWNERS[0], PEERS[0]));
             let command = transfers.answered(asked, Ok(&Here(PARCEL).to_bytes()));
-            assert_eq!(command.is_some(), is_fetched, "{bytes:?}");
+            assert_eq!(command.is_ok_and(|command| command.is_some()), is_fetched, "{bytes:?}");
         }
         let mut transfers = transfers();
         let asked = request(&transfers.fetch(BLOB, None, OWNERS[0], PEERS[0]));
         let huge = Here(Parcel { size: MOST + 1, ..PARCEL });
-        assert_eq!(transfers.answered(asked, Ok(&huge.to_bytes())), None);
+        assert_eq!(transfers.answered(asked, Ok(&huge.to_bytes())), Err(BLOB));
     }
 
     #[test]
@@ -296,7 +303,7 @@ mod tests {
         transfers.asked.get_mut(&silent).expect("it was asked").since = long_ago();
         let asked = request(&transfers.fetch(BLOB, Some(100), OWNERS[1], PEERS[1]));
         transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())).expect("it is fetched");
-        assert_eq!(transfers.answered(silent, Ok(&Here(PARCEL).to_bytes())), None, "it is under way");
+        assert_eq!(transfers.answered(silent, Ok(&Here(PARCEL).to_bytes())), Ok(None), "it is under way");
         assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[1])));
     }
 
@@ -305,7 +312,7 @@ mod tests {
         let mut transfers = fetching();
         let other = Blob::State(Digest([2; 32]));
         let asked = request(&transfers.fetch(other, Some(100), OWNERS[1], PEERS[1]));
-        assert_eq!(transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())), None);
+        assert_eq!(transfers.answered(asked, Ok(&Here(PARCEL).to_bytes())), Ok(None));
         assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[0])));
     }
 
@@ -319,7 +326,7 @@ mod tests {
         assert_eq!(commands[0], Command::Forget(PARCEL));
         let asked = request(&commands);
         let command = transfers.answered(asked, Ok(&Here(PARCEL).to_bytes()));
-        assert!(matches!(command, Some(Command::Fetch { providers, .. }) if providers == [PEERS[1]]));
+        assert!(matches!(command, Ok(Some(Command::Fetch { providers, .. })) if providers == [PEERS[1]]));
         assert_eq!(transfers.fetched(PARCEL, true), Some((BLOB, OWNERS[1])));
     }
 

@@ -19,15 +19,18 @@ pub struct Solver {
     pub price: Amount,
     /// The shortest time that it answers in.
     pub least_seconds: Seconds,
-    /// Jobs that it runs at once.
+    /// Jobs that it runs at once; those of which it has claimed everything do not count.
     pub jobs: usize,
 }
 
 impl Solver {
     pub(crate) fn wants(&self, desk: &mut Desk<'_>) {
         let ledger = desk.ledger;
-        let is_mine = |job: &&Job| job.attempt.as_ref().is_some_and(|running| running.solver == desk.me);
-        let busy = ledger.market().jobs().filter(is_mine).count();
+        // One of which everything is claimed only waits.
+        let is_run = |job: &&Job| {
+            job.attempt.as_ref().is_some_and(|running| running.solver == desk.me && !running.is_final)
+        };
+        let busy = ledger.market().jobs().filter(is_run).count();
         for job in ledger.market().jobs() {
             match &job.attempt {
                 Some(running) if running.solver == desk.me => run(desk, job, running),

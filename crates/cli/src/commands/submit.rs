@@ -6,7 +6,8 @@
 //! ```
 //! Ctrl-C leaves the job to the network; the same command follows it on. A second Ctrl-C within a few seconds takes the job back, if nobody runs it.
 
-use super::network::{self, amount, keys, runtime, terms};
+use super::network::amount::{self, show};
+use super::network::{self, keys, runtime, terms};
 use super::peer::{LOOK, config, failed, run_until};
 use super::run::{VERSION, read_job};
 use crate::arguments::{Global, Submit as Arguments};
@@ -15,11 +16,13 @@ use crate::files;
 use crate::interrupt::Interrupt;
 use crate::machine::{self, ChainConfig};
 use crate::progress::{Progress, spin};
-use crate::screen::Screen;
+use crate::screen::{Screen, duration};
 use samebit_commit::Digest;
-use samebit_market::{Amount, JobId, JobStage, MarketMessage, Seconds};
+use samebit_market::params::SEGMENT_STEPS_LIMIT;
+use samebit_market::{Amount, Job as MarketJob, JobId, JobStage, MarketMessage, Owner, Seconds};
 use samebit_peer::{Compute, Config, Machine, Observer, PROTOCOL_VERSION, Party, Shelf, Store, start};
 use samebit_recipe::{Prepared, save_model};
+use samebit_roles::limits::SEGMENTS;
 use samebit_roles::party::{Action, Event};
 use samebit_roles::{Blob, Order, Role, Submitter, opening};
 use samebit_trace::{Cost, Ending, Folder, Job, Posted, Receipt, RunRecord, parcel};
@@ -73,7 +76,7 @@ pub fn submit(arguments: &Arguments, global: &Global, screen: &Screen) -> Outcom
             job: Some(id),
             ..config(&home, &arguments.connection, &arguments.place, protocol, identity, compute)
         };
-        Ok::<_, Failure>((site, follow(config, id, &job, &interrupt, screen).await?))
+        Ok::<_, Failure>((site, follow(config, id, &job, order.give_up, &interrupt, screen).await?))
     })?;
     match followed {
         Followed::Left(id) => {
@@ -160,6 +163,7 @@ fn order(arguments: &Arguments, file: &samebit_recipe::Job, job: &Job) -> Result
     let told = market.budget.as_deref().map(amount::parse).transpose();
     let told = told.map_err(|error| Failure::input(format!("market.budget: {error}")))?;
     let budget = arguments.budget.or(told).unwrap_or(BUDGET);
+    limits(job)?;
     let terms = terms::terms(&market, budget, job.segment_count())?;
     Ok(Order {
         spec: opening(job),
@@ -168,6 +172,21 @@ fn order(arguments: &Arguments, file: &samebit_recipe::Job, job: &Job) -> Result
         ask_wait: Seconds(arguments.ask_wait),
         give_up: Seconds(arguments.give_up),
     })
+}
+
+/// What a market takes, and solvers ask for.
+fn limits(job: &Job) -> Result<(), Failure> {
+    let (steps, segments) = (job.spec.segment_steps, job.segment_count());
+    if steps > SEGMENT_STEPS_LIMIT {
+        let message =
+            format!("a segment of {steps} steps; one that is posted has at most {SEGMENT_STEPS_LIMIT}");
+        return Err(Failure::input(message).with_hint("set verify.segment_steps lower"));
+    }
+    if segments > SEGMENTS {
+        let message = format!("a job of {segments} segments; no solver asks for one of more than {SEGMENTS}");
+        return Err(Failure::input(message).with_hint("set verify.segment_steps higher"));
+    }
+    Ok(())
 }
 
 /// How following a job ended.
@@ -182,6 +201,7 @@ async fn follow(
     config: Config,
     id: JobId,
     job: &Job,
+    give_up: Seconds,
     interrupt: &Interrupt,
     screen: &Screen,
 ) -> Result<Followed, Failure> {
@@ -190,7 +210,8 @@ async fn follow(
     let watcher = Watcher {
         screen: *screen,
         id,
-        progress: Progress::new("segments", 0, job.segment_count(), 0),
+        progress: Progress::new("settled: segment", 0, job.segment_count(), 0),
+        give_up,
         seen: seen.clone(),
     };
     let wrap = |party| -> Box<dyn Machine> {
@@ -330,6 +351,8 @@ impl Machine for Unwanted {
 struct Seen {
     id: Option<JobId>,
     stage: Option<JobStage>,
+    /// Who runs it, and how many segments are claimed.
+    running: Option<(Owner, u64)>,
     /// The settled states, by segment.
     ends: Vec<Digest>,
 }
@@ -339,7 +362,32 @@ struct Watcher {
     screen: Screen,
     id: JobId,
     progress: Progress,
+    give_up: Seconds,
     seen: Arc<Mutex<Seen>>,
+}
+
+impl Watcher {
+    fn posted(&self, job: &MarketJob) {
+        let (id, price, escrow) = (self.id, show(job.terms.price), show(job.escrow));
+        let give_up = duration(self.give_up.0 as f64);
+        self.screen.note(format!(
+            "posted as {id}: {} segments for at most {price} each, {escrow} locked; taken back if nobody asks for {give_up}",
+            job.segments()
+        ));
+        let id = id.to_string();
+        self.screen.object(&json!({ "event": "posted", "job": id, "price": price, "locked": escrow }));
+    }
+
+    fn runs(&self, job: &MarketJob, solver: Owner, claimed: u64) {
+        let segments = job.segments();
+        self.screen.note(match claimed {
+            0 => format!("{solver} runs it"),
+            _ => format!("{claimed} of {segments} segments are claimed, {} settled", job.settled),
+        });
+        self.screen.object(&json!({
+            "event": "running", "solver": solver.to_string(), "claimed": claimed, "settled": job.settled, "segments": segments,
+        }));
+    }
 }
 
 impl Observer for Watcher {
@@ -348,8 +396,7 @@ impl Observer for Watcher {
         let Some(job) = party.history().head().job(id) else { return ControlFlow::Continue(()) };
         let mut seen = self.seen.lock().expect("nobody panics with it");
         if seen.id.is_none() {
-            self.screen.note(format!("posted as {id}"));
-            self.screen.object(&json!({ "event": "posted", "job": id.to_string() }));
+            self.posted(job);
         }
         seen.id = Some(id);
         if seen.stage != Some(job.stage) {
@@ -357,6 +404,11 @@ impl Observer for Watcher {
             self.screen.object(&json!({ "event": "stage", "stage": stage }));
         }
         seen.stage = Some(job.stage);
+        let running = job.attempt.as_ref().map(|running| (running.solver, running.claimed));
+        if let Some((solver, claimed)) = running.filter(|running| seen.running != Some(*running)) {
+            self.runs(job, solver, claimed);
+        }
+        seen.running = running;
         let ends = party.history().head().settled(id).to_vec();
         for _ in seen.ends.len()..ends.len() {
             self.progress.step(None);

@@ -176,12 +176,8 @@ impl<'a> Desk<'a> {
         let is_good =
             |owner: &&Owner| **owner != self.me && !self.hearsay.false_blobs.contains(&(blob, **owner));
         let providers: Vec<Owner> = providers.iter().filter(is_good).copied().collect();
-        let (verb, about) = match blob {
-            Blob::Job(spec) => ("fetch job", spec),
-            Blob::State(root) => ("fetch state", root),
-        };
         if !providers.is_empty() {
-            let key = Key::new(verb, about, [0; 4]);
+            let key = fetch_key(blob);
             let bytes = match blob {
                 Blob::Job(_) => None,
                 Blob::State(_) => self.records.outline(spec).map(|outline| outline.state_bytes),
@@ -291,6 +287,14 @@ impl<'a> Desk<'a> {
             nonce: names::asked(job.id, lot.attempt, segment, number),
             ..outline.clone()
         }
+    }
+}
+
+/// The want that a blob meets.
+pub fn fetch_key(blob: Blob) -> Key {
+    match blob {
+        Blob::Job(spec) => Key::new("fetch job", spec, [0; 4]),
+        Blob::State(root) => Key::new("fetch state", root, [0; 4]),
     }
 }
 

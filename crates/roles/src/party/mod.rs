@@ -24,7 +24,7 @@ use crate::limits::{NOTICES, SWEEP};
 use crate::message::{Ask, Blob, Block, Message, Notice, Piece, Secret};
 use crate::planted::{Bug, planted};
 use crate::{chores, custodian, solver, submitter, verifier, whistleblower};
-use desk::task_key;
+use desk::{fetch_key, task_key};
 use pace::{Key, Means, Pace, Want};
 use samebit_commit::Digest;
 use samebit_dispute::Referee;
@@ -59,6 +59,8 @@ pub enum Event {
         /// Who has sent it.
         from: Owner,
     },
+    /// Somebody who was asked for something does not have it, or does not answer.
+    Absent(Blob),
     /// A task has ended.
     Done(Task, Outcome),
     /// At the start: what the store holds.
@@ -245,6 +247,7 @@ impl<R: Referee> Party<R> {
                 return vec![Action::Store(Record::State(root))];
             }
             Event::Arrived { blob, from } => return vec![Action::Compute(Task::Check { blob, from })],
+            Event::Absent(blob) => self.pace.absent(fetch_key(blob)),
             Event::Done(task, outcome) => return self.done(task, outcome),
             Event::Recalled(record) => self.records.add(record),
         }

@@ -56,6 +56,22 @@ struct Effort {
     failed: Option<Seconds>,
     /// The last block when the chain would not have taken it.
     refused: Option<Digest>,
+    /// Whether who was asked last does not have it.
+    is_absent: bool,
+}
+
+impl Effort {
+    /// Seconds to wait for the last attempt; nothing for ever. Who says that it has nothing keeps nobody waiting who was not asked yet.
+    fn wait(&self, means: &Means) -> Option<u64> {
+        match means {
+            Means::Fetch { providers, .. }
+                if self.is_absent && self.times as usize % providers.len() != 0 =>
+            {
+                Some(0)
+            }
+            means => means.wait(self.times),
+        }
+    }
 }
 
 /// See the module.
@@ -73,10 +89,11 @@ impl Pace {
 
     /// Whether a want is to be met now, and how often it was before.
     pub fn is_due(&mut self, now: Seconds, head: Digest, want: &Want) -> Option<u32> {
-        let fresh = Effort { wanted: now, asked: None, times: 0, failed: None, refused: None };
+        let fresh =
+            Effort { wanted: now, asked: None, times: 0, failed: None, refused: None, is_absent: false };
         let effort = self.efforts.entry(want.key).or_insert(fresh);
         let has_waited = now.0 >= effort.wanted.0.saturating_add(want.patience);
-        let is_under_way = effort.asked.is_some_and(|asked| match want.means.wait(effort.times) {
+        let is_under_way = effort.asked.is_some_and(|asked| match effort.wait(&want.means) {
             Some(wait) => now.0 < asked.0.saturating_add(wait),
             // What fails again and again is tried less and less often.
             None => effort.failed.is_none_or(|failed| now.0 < failed.0.saturating_add(rest(effort.times))),
@@ -88,7 +105,7 @@ impl Pace {
     /// A want is met.
     pub fn met(&mut self, now: Seconds, key: Key) {
         if let Some(effort) = self.efforts.get_mut(&key) {
-            (effort.asked, effort.failed) = (Some(now), None);
+            (effort.asked, effort.failed, effort.is_absent) = (Some(now), None, false);
             effort.times = effort.times.saturating_add(1);
         }
     }
@@ -97,6 +114,13 @@ impl Pace {
     pub fn refused(&mut self, head: Digest, key: Key) {
         if let Some(effort) = self.efforts.get_mut(&key) {
             effort.refused = Some(head);
+        }
+    }
+
+    /// Who was asked does not have it: the next may be asked at once.
+    pub fn absent(&mut self, key: Key) {
+        if let Some(effort) = self.efforts.get_mut(&key) {
+            effort.is_absent = true;
         }
     }
 
@@ -169,5 +193,20 @@ mod tests {
         pace.failed(Seconds(60), task.key);
         assert_eq!(pace.is_due(Seconds(60 + RETRY.0), Digest::ZERO, &task), None, "twice as long");
         assert_eq!(pace.is_due(Seconds(60 + 2 * RETRY.0), Digest::ZERO, &task), Some(2));
+    }
+
+    #[test]
+    fn who_has_nothing_keeps_nobody_waiting_and_nobody_is_asked_twice_at_once() {
+        let (blob, head) = (Blob::State(Digest::ZERO), Digest([1; 32]));
+        let providers = vec![Owner([1; 20]), Owner([2; 20])];
+        let fetch = want(Means::Fetch { blob, bytes: None, providers }, 0);
+        let mut pace = Pace::default();
+        for (times, now) in [(0, 100), (1, 100), (2, 100 + REFETCH), (3, 100 + REFETCH)] {
+            assert_eq!(pace.is_due(Seconds(now), head, &fetch), Some(times), "at {now}");
+            pace.met(Seconds(now), fetch.key);
+            assert_eq!(pace.is_due(Seconds(now), head, &fetch), None, "it was asked just now");
+            pace.absent(fetch.key);
+        }
+        assert_eq!(pace.is_due(Seconds(100 + REFETCH), head, &fetch), None, "both were asked");
     }
 }

@@ -65,7 +65,7 @@ impl Effort {
     fn wait(&self, means: &Means) -> Option<u64> {
         match means {
             Means::Fetch { providers, .. }
-                if self.is_absent && self.times as usize % providers.len() != 0 =>
+                if self.is_absent && !(self.times as usize).is_multiple_of(providers.len()) =>
             {
                 Some(0)
             }

@@ -7,6 +7,7 @@
 //!     revm over one file; a block is one durable write; JSON-RPC for everybody else on this machine
 //! ```
 //! [`protocol`] is both for the contracts of the marketplace, as messages of their twins: what a peer reads, block by block, and sends.
+//! [`ContractReferee`] judges by the code of the referee's contracts what was judged on a chain.
 //!
 //! Nothing else in the workspace names alloy or revm. Programs see the two types that matter, [`Log`] and [`Sender`], and
 //! cannot tell an embedded chain from a rollup; the embedded one is for one machine and for tests.

@@ -170,7 +170,7 @@ pub struct Position {
 
 impl Position {
     /// A game's position before its first move, without a place.
-    pub(crate) fn start(game: GameId, clock: Seconds, now: Seconds) -> Position {
+    pub fn start(game: GameId, clock: Seconds, now: Seconds) -> Position {
         const NONE: [Digest; 2] = [Digest::ZERO; 2];
         Position {
             question: game.question,

@@ -24,7 +24,7 @@ pub const UNFINAL: usize = 64;
 /// Seconds after which a message that has no effect is sent again, and twice as long after each later time: often enough that of the shortest time to
 /// answer no honest peer loses all of it to a link that loses a tenth.
 pub const RESEND: u64 = 60;
-/// Seconds after which a fetch is tried with the next provider.
+/// Seconds after which a fetch is tried with the next provider; at once where the last one says that it has nothing.
 pub const REFETCH: u64 = 30;
 /// How often the rest of a task that fails is doubled.
 pub const DOUBLINGS: u32 = 4;

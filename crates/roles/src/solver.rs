@@ -54,10 +54,8 @@ impl Solver {
         let piece = Piece { spec: job.spec, segment: SegmentId(job.settled), start: job.state };
         // A batch is claimed when half the time is over, whatever there is of it.
         if desk.fits(job, piece, Seconds(job.terms.claim_seconds.0 / 2)) {
-            let secrets = match desk.hearsay.secrets.get(&(job.id, attempt)) {
-                Some(root) => *root,
-                None => secrets(desk, job, attempt).root(),
-            };
+            let known = desk.hearsay.secrets.get(&(job.id, attempt)).copied();
+            let secrets = known.unwrap_or_else(|| secrets(desk, job, attempt).root());
             desk.hearsay.secrets.insert((job.id, attempt), secrets);
             let expiry = desk.now.plus(Seconds(ASK_LIFE));
             let price = self.price.plus(job.terms.tax());
